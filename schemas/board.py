@@ -1,0 +1,273 @@
+"""What the aggregator publishes and the board shows: rows of queues, agents and sites, and alerts.
+
+Shapes and names: INTERFACE.md §5. A row replaces the one before it (`vigie.snapshots`, compacted).
+Rows carry instants; `age_ms`, `longest_wait_s` and `freshness` of a queue or source are filled in
+by the api when it answers (SEMANTICS.md §6). Null means: cannot be known.
+"""
+
+from msgspec import Struct, field
+
+from schemas.vocabulary import (
+    AgentState,
+    AlertState,
+    Attribution,
+    Channel,
+    Freshness,
+    ServiceLevelDefinition,
+    Severity,
+    WindowName,
+)
+
+
+class Ratio(Struct, frozen=True, kw_only=True):
+    """A ratio, or a mean, with its parts; `value` is null when the denominator is 0."""
+
+    value: float | None = None
+    numerator: float = 0
+    denominator: float = 0
+
+
+class ServiceLevel(Struct, frozen=True, kw_only=True):
+    """`since_ms`: from when on this threshold and definition are in force."""
+
+    value: float | None = None
+    numerator: int = 0
+    denominator: int = 0
+    threshold_s: float
+    definition: ServiceLevelDefinition
+    since_ms: int
+    attribution: Attribution
+
+
+class Window(Struct, frozen=True, kw_only=True):
+    """One rolling window of one queue, [from_ms, to_ms). SEMANTICS.md §3 and §4.
+
+    `offered` = answered + abandoned + sum of left + waiting. `abandonment` is null where it does
+    not apply (deferred channels); its `value` is null where nothing was offered.
+    """
+
+    from_ms: int
+    to_ms: int
+    offered: int
+    answered: int
+    abandoned: int
+    short_abandoned: int
+    left: dict[str, int]
+    waiting: int
+    waiting_past_threshold: int
+    left_past_threshold: int
+    late: int
+    duplicates: int
+    service_level: ServiceLevel
+    abandonment: Ratio | None
+    asa_s: Ratio
+    aht_s: Ratio
+    wait_p50_s: float | None
+    wait_p90_s: float | None
+    longest_wait_s: float | None
+    occupancy: Ratio
+
+
+class Trend(Struct, frozen=True, kw_only=True):
+    """60 one-minute points; the last is the running minute. `from_ms` is the first point's start."""
+
+    step_s: int = 60
+    from_ms: int = 0
+    offered: list[int] = []
+    abandoned: list[int] = []
+    service_level: list[float | None] = []
+    longest_wait_s: list[float | None] = []
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the wall compares with: seconds, ratio, ratio band."""
+
+    wait_s: float
+    service_level: float
+    occupancy: tuple[float, float] = (0.75, 0.85)
+
+
+class PreBreach(Struct, frozen=True, kw_only=True):
+    """`count` contacts will have waited `threshold_s` within `within_s` from now, if nobody answers."""
+
+    threshold_s: float
+    within_s: float
+    count: int
+
+
+class StateCounts(Struct, frozen=True, kw_only=True):
+    """Agents by state; each agent once."""
+
+    available: int = 0
+    ringing: int = 0
+    in_contact: int = 0
+    wrap_up: int = 0
+    paused: int = 0
+    unreachable: int = 0
+    offline: int = 0
+
+
+class QueueRow(Struct, frozen=True, kw_only=True):
+    """One queue, whole. Key: site + queue.
+
+    `heard_ms`: when its quietest source was last heard (null: never). `stale_at_ms`: the instant
+    from which it is stale if nothing more is heard; null where it was never heard.
+    `entered_ms`: the waiting contacts' instants (oldest first, 200 at most, skew applied), from
+    which the api keeps `pre_breach` and `longest_wait_s` true between rows.
+    """
+
+    site: str
+    queue: str
+    label: str
+    short: str
+    channel: Channel
+    team: str | None
+    sources: list[str]
+    as_of_ms: int
+    heard_ms: int | None
+    stale_at_ms: int | None
+    behind_s: float
+    open: bool
+    changes_ms: int | None
+    limits: Limits
+    freshness: Freshness
+    age_ms: int | None
+    waiting: int
+    oldest_entered_ms: int | None
+    longest_wait_s: float | None
+    pre_breach: PreBreach | None
+    agents: StateCounts
+    windows: dict[WindowName, Window]
+    trend: Trend
+    entered_ms: list[int] = []
+    totals: "Totals | None" = None
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """What has been counted since the queue was first seen: for checks, not a figure of a period."""
+
+    offered: int = 0
+    late: int = 0
+    duplicates: int = 0
+
+
+class SourceRow(Struct, frozen=True, kw_only=True):
+    """One source of a site, as heard by the aggregator."""
+
+    source: str
+    kind: str
+    label: str | None = None
+    freshness: Freshness
+    age_ms: int | None
+    heard_ms: int | None
+    stale_at_ms: int | None = None
+    skew_ms: int = 0
+
+
+class Lever(Struct, frozen=True, kw_only=True):
+    """Where hands are free: another queue of the same site and channel. SEMANTICS.md §8."""
+
+    kind: str
+    team: str | None
+    queue: str
+    available: int
+
+
+class Alert(Struct, frozen=True, kw_only=True):
+    """One episode of one rule on one queue, at one `version`. INTERFACE.md §5, SEMANTICS.md §8.
+
+    `command` and `accepted` answer a person's command, on `vigie.alerts` only.
+    """
+
+    alert_id: str
+    rule: str
+    severity: Severity
+    site: str
+    queue: str
+    channel: Channel
+    team: str | None
+    state: AlertState
+    metric: str
+    value: float | None
+    threshold: float
+    crossed_ms: int
+    fired_ms: int
+    resolved_ms: int | None = None
+    acknowledged_by: str | None = None
+    acknowledged_ms: int | None = None
+    note: str | None = None
+    snoozed_until_ms: int | None = None
+    reason: str | None = None
+    late: bool = False
+    version: int = 1
+    clear: float | None = None
+    window: WindowName | None = None
+    snoozed_by: str | None = None
+    episodes_10m: int = 1
+    flapping: bool = False
+    waiting: int | None = None
+    lever: Lever | None = None
+    updated_ms: int | None = None
+    command: str | None = None
+    accepted: bool | None = None
+
+
+class SiteWindow(Struct, frozen=True, kw_only=True):
+    """Figures of a site's agents, each once, over one window."""
+
+    occupancy: Ratio
+
+
+class SiteRow(Struct, frozen=True, kw_only=True):
+    """One site, without its queues. Key: site. Written each second: older than 3 s, the site is stale."""
+
+    site: str
+    time_zone: str
+    as_of_ms: int
+    freshness: Freshness
+    age_ms: int | None
+    heard_ms: int | None
+    stale_at_ms: int | None
+    behind_s: float
+    sources: list[SourceRow]
+    agents: StateCounts
+    windows: dict[WindowName, SiteWindow]
+    alerts: list[Alert] = []
+    """Open alerts and the last 50 ended, newest first."""
+
+
+class AgentContact(Struct, frozen=True, kw_only=True):
+    """A contact that an agent has in hand."""
+
+    contact: str
+    queue: str | None
+    state: AgentState
+    since_ms: int
+
+
+class AgentRow(Struct, frozen=True, kw_only=True):
+    """One agent. Key: site + agent."""
+
+    site: str
+    agent: str
+    state: AgentState
+    since_ms: int
+    reason: str | None
+    queues: list[str]
+    contacts: list[AgentContact] = field(default_factory=list)
+    inferred: bool = False
+    as_of_ms: int = 0
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """Something refused, without its content (SEMANTICS.md §10); its sender finds it by `sha256`."""
+
+    source: str
+    reason: str
+    detail: str
+    sha256: str
+    size: int
+    received_ms: int
+    site: str | None = None
+    topic: str | None = None
+    offset: int | None = None

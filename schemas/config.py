@@ -1,0 +1,237 @@
+"""What `vigie.toml` says, as values: INTERFACE.md §3, defaults of SEMANTICS.md §4, §6, §12.
+
+Only values and their defaults live here; reading the file and naming its faults is
+`services/runtime/config.py`. Inner code is handed these structs, never the file.
+"""
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from schemas.vocabulary import (
+    LIVE_CHANNELS,
+    Channel,
+    ServiceLevelDefinition,
+    Severity,
+    WindowName,
+)
+
+WAIT_LIMIT_S: dict[Channel, float] = {
+    Channel.PHONE: 120,
+    Channel.CHAT: 300,
+    Channel.SMS: 3600,
+    Channel.SOCIAL: 21_600,
+    Channel.EMAIL: 172_800,
+    Channel.LETTER: 604_800,
+}
+THRESHOLD_S: dict[Channel, float] = {
+    Channel.PHONE: 20,
+    Channel.CHAT: 60,
+    Channel.SMS: 3600,
+    Channel.SOCIAL: 21_600,
+    Channel.EMAIL: 172_800,
+    Channel.LETTER: 604_800,
+}
+DEFAULT_SITE = "main"
+MAX_SITES_UNCONFIGURED = 20
+MAX_QUEUES_PER_SITE_UNCONFIGURED = 500
+
+Id = Annotated[str, Meta(min_length=1, max_length=256)]
+Seconds = Annotated[float, Meta(ge=0)]
+Share = Annotated[float, Meta(ge=0, le=1)]
+
+
+class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`bootstrap` left out: the embedded broker."""
+
+    bootstrap: str | None = None
+    partitions: Annotated[int, Meta(ge=1, le=1000)] = 4
+
+
+class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where each service listens, as host:port."""
+
+    ingest: str = "127.0.0.1:8081"
+    api: str = "127.0.0.1:8080"
+    aggregator: str = "127.0.0.1:8082"
+    notifier: str = "127.0.0.1:8083"
+    origins: list[str] = []
+
+
+class KeyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A key by its hash (SHA-256 hex). `sites` left out: every site."""
+
+    id: Id
+    use: Literal["ingest", "board", "operator"] = field(name="for")
+    hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sites: list[Id] | None = None
+
+
+class AuthConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    keys: list[KeyConfig] = []
+
+
+class SiteConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: Id
+    time_zone: str = "UTC"
+    label: str | None = None
+
+
+class ServiceLevelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """As written; what is left out follows the channel (SEMANTICS.md §4)."""
+
+    threshold_s: Seconds | None = None
+    target: Share = 0.80
+    definition: ServiceLevelDefinition = ServiceLevelDefinition.ALL_ABANDONS_COUNT_AGAINST
+    short_abandon_s: Seconds | None = None
+
+
+class QueueConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """A queue as written. The cached properties give what is in force, defaults of its channel included."""
+
+    id: Id
+    site: Id = DEFAULT_SITE
+    channel: Channel = Channel.PHONE
+    team: str | None = None
+    label: str | None = None
+    short: Annotated[str, Meta(max_length=17)] | None = None
+    wait_limit_s: Annotated[float, Meta(gt=0)] | None = None
+    hours: str | None = None
+    service_level: ServiceLevelConfig = ServiceLevelConfig()
+    occupancy: tuple[Share, Share] = (0.75, 0.85)
+
+    @cached_property
+    def wait_limit_in_force_s(self) -> float:
+        return self.wait_limit_s if self.wait_limit_s is not None else WAIT_LIMIT_S[self.channel]
+
+    @cached_property
+    def threshold_in_force_s(self) -> float:
+        t = self.service_level.threshold_s
+        return t if t is not None else THRESHOLD_S[self.channel]
+
+    @cached_property
+    def short_abandon_in_force_s(self) -> float:
+        short = self.service_level.short_abandon_s
+        if short is not None:
+            return short
+        return 5.0 if self.channel in LIVE_CHANNELS else 0.0
+
+    @cached_property
+    def label_in_force(self) -> str:
+        return self.label or self.id
+
+    @cached_property
+    def short_in_force(self) -> str:
+        return self.short or self.label_in_force[:17]
+
+
+class TeamConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: Id
+    leads: list[Id] = []
+    label: str | None = None
+
+
+class ChannelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One way to reach a person."""
+
+    kind: Literal["webhook", "email"]
+    url: str | None = None
+    address: str | None = None
+    secret_env: str | None = None
+    secret_file: str | None = None
+
+
+class PersonConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    id: Id
+    label: str | None = None
+    channels: list[ChannelConfig] = []
+
+
+class EgressConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    allow: list[str] = []
+
+
+class SmtpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 25
+    sender: str | None = None
+    user: str | None = None
+    secret_env: str | None = None
+    secret_file: str | None = None
+    tls: Literal["none", "starttls", "tls"] = "starttls"
+
+
+class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source. `queues` left out: those it has sent events for. `map`: their queue = ours."""
+
+    id: Id
+    kind: Literal["asterisk_ami", "http"]
+    site: Id = DEFAULT_SITE
+    label: str | None = None
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] = 5038
+    user: str | None = None
+    secret_env: str | None = None
+    secret_file: str | None = None
+    queues: list[Id] | None = None
+    stale_after_s: Annotated[float, Meta(gt=0)] | None = None
+    wrap_up_s: Seconds | dict[str, Seconds] | None = None
+    map: dict[str, str] = {}
+
+
+class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A rule as written. Expressions: `<`, `<=`, `>`, `>=`, then [number *] number or queue setting."""
+
+    id: Id
+    metric: Literal["longest_wait_s", "service_level", "abandonment", "occupancy", "agents.available"]
+    fire: str
+    clear: str | None = None
+    window: WindowName = WindowName.M15
+    min_contacts: Annotated[int, Meta(ge=0)] = 10
+    queues: list[Id] | None = None
+    channels: list[Channel] | None = None
+    severity: Severity = Severity.CRITICAL
+
+
+class FlapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    episodes: Annotated[int, Meta(ge=2)] = 4
+    within_s: Seconds = 600
+
+
+DEFAULT_RULE = RuleConfig(
+    id="wait_over_two_minutes",
+    metric="longest_wait_s",
+    fire="> wait_limit_s",
+    clear="< 0.75 * wait_limit_s",
+)
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The whole file. `from_file` false: no file, so sites and queues appear by themselves.
+
+    With a file that lists sites, an event for another site is refused (`unknown_site`).
+    """
+
+    kafka: KafkaConfig = KafkaConfig()
+    http: HttpConfig = HttpConfig()
+    auth: AuthConfig | None = None
+    sites: list[SiteConfig] = []
+    queues: list[QueueConfig] = []
+    teams: list[TeamConfig] = []
+    people: list[PersonConfig] = []
+    egress: EgressConfig = EgressConfig()
+    smtp: SmtpConfig | None = None
+    sources: list[SourceConfig] = []
+    rules: list[RuleConfig] = field(default_factory=lambda: [DEFAULT_RULE])
+    flap: FlapConfig = FlapConfig()
+    from_file: bool = False
+
+    def site(self, site: str) -> SiteConfig:
+        """The site's settings; defaults for one that is not in the file."""
+        return next((s for s in self.sites if s.id == site), SiteConfig(id=site))
+
+    def queue(self, site: str, queue: str, channel: Channel | None = None) -> QueueConfig:
+        """The queue's settings; the defaults of its channel for one that is not in the file."""
+        found = next((q for q in self.queues if q.id == queue and q.site == site), None)
+        return found or QueueConfig(id=queue, site=site, channel=channel or Channel.PHONE)
