@@ -140,15 +140,6 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     windows: dict[WindowName, Window]
     trend: Trend
     entered_ms: list[int] = []
-    totals: "Totals | None" = None
-
-
-class Totals(Struct, frozen=True, kw_only=True):
-    """What has been counted since the queue was first seen: for checks, not a figure of a period."""
-
-    offered: int = 0
-    late: int = 0
-    duplicates: int = 0
 
 
 class SourceRow(Struct, frozen=True, kw_only=True):
