@@ -1,0 +1,1 @@
+"""A simulated contact centre that speaks to ingest like everybody else."""
