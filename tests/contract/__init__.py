@@ -1,0 +1,1 @@
+"""Contract tests: examples, recorded payloads, vectors."""

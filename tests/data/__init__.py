@@ -1,0 +1,1 @@
+"""Recordings and cases that tests read."""

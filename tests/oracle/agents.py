@@ -1,0 +1,224 @@
+"""What each agent did when, as spans of one state, from agent.state or else from contact facts.
+
+SEMANTICS.md §5. An agent has one state at a time: in_contact beats wrap_up beats ringing beats
+available.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from schemas.board import Ratio, StateCounts
+from schemas.config import Config
+from schemas.events import (
+    AgentAccepted,
+    AgentNoAnswer,
+    AgentOffered,
+    AgentOfferEnded,
+    AgentStateChanged,
+    AnyEvent,
+    ContactEnded,
+    TalkEnded,
+    WrapEnd,
+)
+from schemas.vocabulary import AgentState
+from tests.oracle.facts import Contact, VisitFact, contacts, distinct
+
+FOREVER = 2**62
+BUSY = (AgentState.IN_CONTACT, AgentState.WRAP_UP)
+PRESENT = (*BUSY, AgentState.AVAILABLE, AgentState.RINGING)
+"""The states that occupancy divides by; paused, unreachable and offline are left out."""
+
+Interval = tuple[int, int]
+
+
+class Span(Struct, frozen=True):
+    """One agent in one state and one set of queues over [start_ms, end_ms)."""
+
+    start_ms: int
+    end_ms: int
+    state: AgentState
+    queues: frozenset[str]
+
+
+class _Deed(Struct, frozen=True):
+    """A contact fact of an agent, with the queue it concerns where that is known."""
+
+    fact: VisitFact
+    queue: str | None
+    contact_ended_ms: tuple[int, ...]
+
+
+def agents(events: Iterable[AnyEvent], config: Config) -> dict[tuple[str, str], list[Span]]:
+    """The whole life of every agent, by (site, agent); the last span has no end."""
+    known = distinct(events)
+    states: dict[tuple[str, str], list[AgentStateChanged]] = defaultdict(list)
+    for event in known:
+        if isinstance(event, AgentStateChanged):
+            states[event.site, event.agent].append(event)
+    deeds = _deeds(contacts(known))
+    first_seen = _first_seen(known)
+    lives: dict[tuple[str, str], list[Span]] = {}
+    for key in {*states, *first_seen}:
+        done = deeds.get(key, [])
+        if key in states:
+            lives[key] = _life_said(states[key], done)
+        else:
+            lives[key] = _life_derived(done, config, first_ms=first_seen[key])
+    return lives
+
+
+def occupancy(lives: Iterable[Sequence[Span]], from_ms: int, to_ms: int, *, queue: str | None) -> Ratio:
+    """Busy over present seconds in [from_ms, to_ms) while the agent held `queue` (None: any or none)."""
+    busy_ms = present_ms = 0
+    for life in lives:
+        for span in life:
+            if queue is not None and queue not in span.queues:
+                continue
+            ms = max(0, min(span.end_ms, to_ms) - max(span.start_ms, from_ms))
+            busy_ms += ms if span.state in BUSY else 0
+            present_ms += ms if span.state in PRESENT else 0
+    value = busy_ms / present_ms if present_ms else None
+    return Ratio(value=value, numerator=busy_ms / 1000, denominator=present_ms / 1000)
+
+
+def state_counts(lives: Iterable[Sequence[Span]], at_ms: int, *, queue: str | None) -> StateCounts:
+    """Agents by state at `at_ms`, each once; with `queue`, those whose queues hold it then."""
+    counts = dict.fromkeys(AgentState, 0)
+    for life in lives:
+        for span in life:
+            if span.start_ms <= at_ms < span.end_ms and (queue is None or queue in span.queues):
+                counts[span.state] += 1
+    return StateCounts(**{state.value: n for state, n in counts.items()})
+
+
+def _life_said(states: list[AgentStateChanged], deeds: list[_Deed]) -> list[Span]:
+    """The spans of an agent that says its states, whatever its contacts say."""
+    ordered = sorted(states, key=lambda e: (e.occurred_ms, e.id))
+    told = any(event.queues is not None for event in ordered)
+    edges = sorted({e.occurred_ms for e in ordered} | (set() if told else _queue_edges(deeds)))
+    life = []
+    for start_ms, end_ms in _between([e for e in edges if e >= ordered[0].occurred_ms]):
+        so_far = [e for e in ordered if e.occurred_ms <= start_ms]
+        named = [e.queues for e in so_far if e.queues is not None]
+        queues = (frozenset(named[-1]) if named else frozenset()) if told else _queues_had(deeds, start_ms)
+        life.append(Span(start_ms, end_ms, so_far[-1].state, queues))
+    return life
+
+
+def _life_derived(deeds: list[_Deed], config: Config, *, first_ms: int) -> list[Span]:
+    """The spans of an agent known by its contacts only: available but for what they show."""
+    in_contact = [_contact_interval(d, deeds) for d in deeds if isinstance(d.fact, AgentAccepted)]
+    wrap_up = [_wrap_interval(d, deeds, config) for d in deeds if isinstance(d.fact, TalkEnded)]
+    ringing = [_ringing_interval(d, deeds) for d in deeds if isinstance(d.fact, AgentOffered)]
+    by_strength = (
+        (AgentState.IN_CONTACT, in_contact),
+        (AgentState.WRAP_UP, wrap_up),
+        (AgentState.RINGING, ringing),
+    )
+    edges = {first_ms} | _queue_edges(deeds)
+    for _, intervals in by_strength:
+        edges |= {edge for interval in intervals for edge in interval if edge < FOREVER}
+    life = []
+    for start_ms, end_ms in _between(sorted(edges)):
+        state = next(
+            (s for s, intervals in by_strength if any(a <= start_ms < b for a, b in intervals)),
+            AgentState.AVAILABLE,
+        )
+        life.append(Span(start_ms, end_ms, state, _queues_had(deeds, start_ms)))
+    return life
+
+
+def _contact_interval(accept: _Deed, deeds: list[_Deed]) -> Interval:
+    """[accepted, talk ended or contact ended)."""
+    fact = accept.fact
+    ends = [d.fact.occurred_ms for d in _same_contact(accept, deeds) if isinstance(d.fact, TalkEnded)]
+    ends += accept.contact_ended_ms
+    return (fact.occurred_ms, min((e for e in ends if e >= fact.occurred_ms), default=FOREVER))
+
+
+def _wrap_interval(talk: _Deed, deeds: list[_Deed], config: Config) -> Interval:
+    """[talk ended, the first of: wrap.end, the source's wrap_up_s, the agent's next accepted contact)."""
+    start_ms = talk.fact.occurred_ms
+    ends = [
+        d.fact.occurred_ms
+        for d in _same_contact(talk, deeds)
+        if isinstance(d.fact, WrapEnd) and d.fact.occurred_ms >= start_ms
+    ]
+    for deed in deeds:
+        if isinstance(deed.fact, AgentAccepted):
+            other = deed.fact.contact != talk.fact.contact and deed.fact.occurred_ms == start_ms
+            if deed.fact.occurred_ms > start_ms or other:
+                ends.append(deed.fact.occurred_ms)
+    limit_s = _wrap_up_s(talk, config)
+    if limit_s is not None:
+        ends.append(start_ms + round(limit_s * 1000))
+    return (start_ms, min(ends, default=FOREVER))
+
+
+def _ringing_interval(offer: _Deed, deeds: list[_Deed]) -> Interval:
+    """[offered, accepted or no_answer or offer_ended)."""
+    enders = AgentAccepted | AgentNoAnswer | AgentOfferEnded
+    ends = [d.fact.occurred_ms for d in _same_contact(offer, deeds) if isinstance(d.fact, enders)]
+    start_ms = offer.fact.occurred_ms
+    return (start_ms, min((e for e in ends if e >= start_ms), default=FOREVER))
+
+
+def _same_contact(deed: _Deed, deeds: list[_Deed]) -> list[_Deed]:
+    return [d for d in deeds if d.fact.contact == deed.fact.contact]
+
+
+def _wrap_up_s(talk: _Deed, config: Config) -> float | None:
+    source = next((s for s in config.sources if s.id == talk.fact.source and s.site == talk.fact.site), None)
+    if source is None or source.wrap_up_s is None:
+        return None
+    if isinstance(source.wrap_up_s, dict):
+        return source.wrap_up_s.get(talk.queue or "")
+    return source.wrap_up_s
+
+
+def _queue_edges(deeds: list[_Deed]) -> set[int]:
+    return {d.fact.occurred_ms for d in deeds if isinstance(d.fact, AgentOffered | AgentAccepted)}
+
+
+def _queues_had(deeds: list[_Deed], at_ms: int) -> frozenset[str]:
+    """The queues that the agent had been offered or had accepted contacts from by `at_ms`."""
+    return frozenset(
+        d.queue
+        for d in deeds
+        if isinstance(d.fact, AgentOffered | AgentAccepted)
+        and d.queue is not None
+        and d.fact.occurred_ms <= at_ms
+    )
+
+
+def _between(edges: list[int]) -> list[Interval]:
+    return list(zip(edges, [*edges[1:], FOREVER], strict=True)) if edges else []
+
+
+def _first_seen(events: Iterable[AnyEvent]) -> dict[tuple[str, str], int]:
+    """The first instant at which any contact event names the agent."""
+    first: dict[tuple[str, str], int] = {}
+    for event in events:
+        agent = getattr(event, "agent", None)
+        if agent is not None and not isinstance(event, AgentStateChanged):
+            key = (event.site, agent)
+            first[key] = min(first.get(key, event.occurred_ms), event.occurred_ms)
+    return first
+
+
+def _deeds(known: list[Contact]) -> dict[tuple[str, str], list[_Deed]]:
+    """Each agent's contact facts; talk.ended without agent is the visit's accepted agent's."""
+    found: dict[tuple[str, str], list[_Deed]] = defaultdict(list)
+    for contact in known:
+        ended = tuple(e.occurred_ms for e in contact.events if isinstance(e, ContactEnded))
+        placed = [(key, fact) for key, facts in contact.facts.items() for fact in facts]
+        for key, fact in [*placed, *((None, fact) for fact in contact.homeless)]:
+            entered = contact.entered.get(key) if key else None
+            accepted = contact.accepted.get(key) if key else None
+            queue = getattr(fact, "queue", None) or (entered.queue if entered else None)
+            agent = getattr(fact, "agent", None) or (accepted.agent if accepted else None)
+            if agent is not None:
+                found[contact.site, agent].append(_Deed(fact, queue, ended))
+    return found

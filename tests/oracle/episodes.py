@@ -1,0 +1,51 @@
+"""Exact episodes of too long a wait in one queue, and their ids. SEMANTICS.md §8."""
+
+import hashlib
+from collections.abc import Sequence
+
+
+def episodes(
+    visits: Sequence[tuple[int, int | None]], limit_ms: int, clear_ms: int, *, until_ms: int
+) -> list[tuple[int, int | None]]:
+    """(crossed_ms, resolved_ms or None when still open at `until_ms`), in order.
+
+    `visits` are (entered, left or None); somebody waits over [entered, left). An episode opens at
+    the first instant at which a waiting contact has waited `limit_ms` and none is open; it ends at
+    the first instant at which the longest wait of those still waiting is below `clear_ms`, nobody
+    waiting being 0. `clear_ms` is `limit_ms` at most.
+    """
+    found: list[tuple[int, int | None]] = []
+    free_from_ms = -1
+    while True:
+        crossings = [
+            entered + limit_ms
+            for entered, left in visits
+            if entered + limit_ms >= free_from_ms and (left is None or left > entered + limit_ms)
+        ]
+        crossed_ms = min(crossings, default=until_ms + 1)
+        if crossed_ms > until_ms:
+            return found
+        resolved_ms = _resolved(visits, crossed_ms, clear_ms, until_ms=until_ms)
+        found.append((crossed_ms, resolved_ms))
+        if resolved_ms is None:
+            return found
+        free_from_ms = resolved_ms
+
+
+def longest_wait_ms(visits: Sequence[tuple[int, int | None]], at_ms: int) -> int:
+    """The longest wait of those waiting at `at_ms`; 0 when nobody is."""
+    waiting = [entered for entered, left in visits if entered <= at_ms and (left is None or left > at_ms)]
+    return at_ms - min(waiting, default=at_ms)
+
+
+def alert_id(site: str, queue: str, rule: str, crossed_ms: int) -> str:
+    """First 16 hex digits of SHA-256(`site|queue|rule|crossed_ms`)."""
+    return hashlib.sha256(f"{site}|{queue}|{rule}|{crossed_ms}".encode()).hexdigest()[:16]
+
+
+def _resolved(
+    visits: Sequence[tuple[int, int | None]], crossed_ms: int, clear_ms: int, *, until_ms: int
+) -> int | None:
+    """The longest wait only ever drops at the instant at which somebody leaves."""
+    departures = sorted({left for _, left in visits if left is not None and crossed_ms < left <= until_ms})
+    return next((at for at in departures if longest_wait_ms(visits, at) < clear_ms), None)

@@ -1,0 +1,165 @@
+"""Visits with their outcome, wait and handle time, each worked out from all its facts at once.
+
+SEMANTICS.md §1 (answered, contradictions, silence), §3 (handle time), §4 (channel of a queue).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from schemas.config import Config
+from schemas.events import (
+    AgentAccepted,
+    AnyEvent,
+    ContactEnded,
+    QueueEntered,
+    QueueLeft,
+    TalkEnded,
+    Transfer,
+    WrapEnd,
+    WrapStart,
+)
+from schemas.vocabulary import Channel, Outcome, TransferKind
+from tests.oracle.facts import Contact, Key, VisitFact, contacts, distinct, precedence
+
+SILENCE_IN_WAIT_LIMITS = 10
+"""A waiting contact without news for so many wait limits becomes `unknown` (SEMANTICS.md §1)."""
+
+
+class Visit(Struct, frozen=True, kw_only=True):
+    """One stay in one queue. `outcome` None: waiting. `handled_ms` is null until talk has ended."""
+
+    site: str
+    queue: str
+    contact: str
+    entered_ms: int
+    outcome: Outcome | None
+    outcome_ms: int | None
+    agent: str | None
+    talk_ended_ms: int | None
+    handled_ms: int | None
+
+    def wait_ms(self, now_ms: int) -> int:
+        """How long the contact waited, or has waited by now; never below 0."""
+        end_ms = now_ms if self.outcome_ms is None else self.outcome_ms
+        return max(0, end_ms - self.entered_ms)
+
+
+class _Candidate(NamedTuple):
+    outcome: Outcome
+    at_ms: int
+    id: str
+    rank: int
+    agent: str | None = None
+
+
+def visits(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Visit]:
+    """Every visit whose queue.entered is known, whatever the order and the repeats of `events`."""
+    known = distinct(events)
+    channels = channels_seen(known)
+    return [
+        _visit(contact, key, config, channels=channels, now_ms=now_ms)
+        for contact in contacts(known)
+        for key in contact.entered
+    ]
+
+
+def waits(
+    events: Iterable[AnyEvent], config: Config, *, now_ms: int
+) -> dict[tuple[str, str], list[tuple[int, int | None]]]:
+    """(entered, left or None) of every visit, by (site, queue): what `episodes` takes."""
+    found: dict[tuple[str, str], list[tuple[int, int | None]]] = {}
+    for visit in visits(events, config, now_ms=now_ms):
+        found.setdefault((visit.site, visit.queue), []).append((visit.entered_ms, visit.outcome_ms))
+    return found
+
+
+def channels_seen(events: Sequence[AnyEvent]) -> dict[tuple[str, str], Channel]:
+    """The channel of each queue by its first queue.entered that names one (first by occurred_ms, id)."""
+    found: dict[tuple[str, str], Channel] = {}
+    entered = [e for e in events if isinstance(e, QueueEntered) and e.channel is not None]
+    for event in sorted(entered, key=lambda e: (e.occurred_ms, e.id)):
+        assert event.channel is not None
+        found.setdefault((event.site, event.queue), event.channel)
+    return found
+
+
+def _visit(
+    contact: Contact,
+    key: Key,
+    config: Config,
+    *,
+    channels: dict[tuple[str, str], Channel],
+    now_ms: int,
+) -> Visit:
+    entered = contact.entered[key]
+    facts = contact.facts.get(key, [])
+    settings = config.queue(contact.site, entered.queue, channels.get((contact.site, entered.queue)))
+    silence_ms = round(SILENCE_IN_WAIT_LIMITS * settings.wait_limit_in_force_s * 1000)
+    outcome = _outcome(contact, entered, facts, silence_ms=silence_ms, now_ms=now_ms)
+    talk_ended_ms, handled_ms = _handling(contact.accepted.get(key), facts)
+    return Visit(
+        site=contact.site,
+        queue=entered.queue,
+        contact=contact.contact,
+        entered_ms=entered.occurred_ms,
+        outcome=outcome.outcome if outcome else None,
+        outcome_ms=outcome.at_ms if outcome else None,
+        agent=outcome.agent if outcome else None,
+        talk_ended_ms=talk_ended_ms,
+        handled_ms=handled_ms,
+    )
+
+
+def _outcome(
+    contact: Contact, entered: QueueEntered, facts: list[VisitFact], *, silence_ms: int, now_ms: int
+) -> _Candidate | None:
+    candidates = _candidates(contact, entered, facts)
+    if not candidates:
+        silent_ms = max(e.occurred_ms for e in contact.events) + silence_ms
+        return _Candidate(Outcome.UNKNOWN, silent_ms, "", 0) if silent_ms <= now_ms else None
+    best = min(candidates, key=_best_first)
+    accepts = [f for f in facts if isinstance(f, AgentAccepted)]
+    if best.outcome is Outcome.ANSWERED and accepts:
+        accept = min(accepts, key=precedence)
+        return _Candidate(Outcome.ANSWERED, accept.occurred_ms, accept.id, accept.rank, accept.agent)
+    return best
+
+
+def _candidates(contact: Contact, entered: QueueEntered, facts: list[VisitFact]) -> list[_Candidate]:
+    found = []
+    for fact in facts:
+        if isinstance(fact, QueueLeft):
+            found.append(_Candidate(fact.outcome, fact.occurred_ms, fact.id, fact.rank, fact.agent))
+        elif isinstance(fact, AgentAccepted):
+            found.append(_Candidate(Outcome.ANSWERED, fact.occurred_ms, fact.id, fact.rank, fact.agent))
+        elif isinstance(fact, Transfer) and fact.kind is TransferKind.QUEUE:
+            found.append(_Candidate(Outcome.TRANSFERRED, fact.occurred_ms, fact.id, fact.rank))
+    ends = [e for e in contact.events if isinstance(e, ContactEnded) and e.occurred_ms >= entered.occurred_ms]
+    return found + [_Candidate(Outcome.UNKNOWN, e.occurred_ms, e.id, e.rank) for e in ends]
+
+
+def _best_first(candidate: _Candidate) -> tuple[bool, int, bool, int, str]:
+    return (
+        candidate.outcome is Outcome.UNKNOWN,
+        -candidate.rank,
+        candidate.outcome is Outcome.ABANDONED,
+        candidate.at_ms,
+        candidate.id,
+    )
+
+
+def _handling(accepted: AgentAccepted | None, facts: list[VisitFact]) -> tuple[int | None, int | None]:
+    """(talk ended, handle time): accepted → talk ended, plus wrap once wrap.end is known."""
+    ends = [f for f in facts if isinstance(f, TalkEnded)]
+    if accepted is None or not ends:
+        return (None, None)
+    talk_ended_ms = min(ends, key=precedence).occurred_ms
+    handled_ms = max(0, talk_ended_ms - accepted.occurred_ms)
+    wrap_ends = [f for f in facts if isinstance(f, WrapEnd)]
+    if wrap_ends:
+        wrap_starts = [f for f in facts if isinstance(f, WrapStart)]
+        start_ms = min(wrap_starts, key=precedence).occurred_ms if wrap_starts else talk_ended_ms
+        handled_ms += max(0, min(wrap_ends, key=precedence).occurred_ms - start_ms)
+    return (talk_ended_ms, handled_ms)
