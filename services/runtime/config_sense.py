@@ -1,0 +1,229 @@
+"""What a configuration of the right shape may still have wrong: names that lead nowhere, hours that
+cannot be read, addresses nobody may use. Pure: each check gives faults, none stops at the first.
+"""
+
+import ipaddress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from schemas.config import Config, QueueConfig, RuleConfig
+from schemas.events import EVERY_SITE
+from schemas.expressions import Expression, settings_of
+from schemas.hours import Hours
+from services.runtime.config_shape import Fault, suggestion
+from services.runtime.toml_lines import Place
+
+_LISTENERS = ("ingest", "api", "aggregator", "notifier")
+_OURS = "vigie/"
+"""Sources of our own carry this prefix (`schemas.events`): nobody else may."""
+
+
+def faults_of(config: Config) -> Iterator[Fault]:
+    """Every fault of sense. Fields that are None because their shape was wrong are passed over."""
+    yield from _addresses(config)
+    yield from _sites(config)
+    yield from _queues(config)
+    yield from _people(config)
+    yield from _sources(config)
+    for number, rule in enumerate(config.rules):
+        yield from _rule(config, rule, ("rules", number))
+
+
+def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[Fault]:
+    """Secrets that the file names and this machine does not have."""
+    for place, holder in _secret_holders(config):
+        if holder.secret_env and not environment.get(holder.secret_env):
+            yield (*place, "secret_env"), f"{holder.secret_env} is not set in the environment"
+        if holder.secret_file and not Path(holder.secret_file).is_file():
+            yield (*place, "secret_file"), f"{holder.secret_file} is not a file"
+
+
+def _addresses(config: Config) -> Iterator[Fault]:
+    for address in (config.kafka.bootstrap or "").split(","):
+        if config.kafka.bootstrap is not None and split_address(address) is None:
+            yield ("kafka", "bootstrap"), f'"{address.strip()}" is not host:port'
+    taken: dict[str, str] = {}
+    for name in _LISTENERS:
+        address = getattr(config.http, name)
+        place: Place = ("http", name)
+        parts = split_address(address)
+        if parts is None:
+            yield place, f'"{address}" is not host:port'
+        elif not is_loopback(parts[0]):
+            yield (
+                place,
+                (
+                    f"{address} can be reached from other machines, which needs the keys of [auth]; "
+                    "this version does not ask for keys yet, so it listens on 127.0.0.1 only"
+                ),
+            )
+        elif parts[1] != 0 and address in taken:
+            yield place, f"{address} is also the address of {taken[address]}"
+        taken.setdefault(address, name)
+    for number, network in enumerate(config.egress.allow):
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            yield ("egress", "allow", number), f'"{network}" is not a network such as 10.0.0.0/8'
+
+
+def _sites(config: Config) -> Iterator[Fault]:
+    yield from _repeated("sites", (site.id for site in config.sites))
+    for number, site in enumerate(config.sites):
+        if site.id == EVERY_SITE:
+            yield ("sites", number, "id"), f'"{EVERY_SITE}" stands for every site and cannot name one'
+        try:
+            ZoneInfo(site.time_zone)
+        except (KeyError, OSError, ValueError):  # unknown, a folder of the database, a strange name
+            yield (
+                ("sites", number, "time_zone"),
+                f'"{site.time_zone}" is not a time zone such as "Europe/Paris"',
+            )
+
+
+def _queues(config: Config) -> Iterator[Fault]:
+    yield from _repeated("queues", ((q.site, q.id) if q.id else None for q in config.queues))
+    teams = [team.id for team in config.teams]
+    for number, queue in enumerate(config.queues):
+        place: Place = ("queues", number)
+        yield from _known_site(config, queue.site, place)
+        if queue.team is not None:
+            yield from _known("team", queue.team, teams, (*place, "team"))
+        if queue.hours is not None:
+            try:
+                Hours.parse(queue.hours)
+            except ValueError as error:
+                yield (*place, "hours"), str(error)
+        if queue.occupancy[0] > queue.occupancy[1]:
+            yield (*place, "occupancy"), "its first number is above its second"
+
+
+def _people(config: Config) -> Iterator[Fault]:
+    yield from _repeated("teams", (team.id for team in config.teams))
+    yield from _repeated("people", (person.id for person in config.people))
+    people = [person.id for person in config.people]
+    for number, team in enumerate(config.teams):
+        for position, lead in enumerate(team.leads):
+            yield from _known("person", lead, people, ("teams", number, "leads", position))
+    for number, person in enumerate(config.people):
+        for position, channel in enumerate(person.channels):
+            place: Place = ("people", number, "channels", position)
+            if channel.kind == "webhook" and urlsplit(channel.url or "").scheme not in ("http", "https"):
+                yield (*place, "url"), "a webhook needs a url that starts with https:// or http://"
+            if channel.kind == "email" and "@" not in (channel.address or ""):
+                yield (*place, "address"), "an email needs an address"
+    keys = config.auth.keys if config.auth else []
+    yield from _repeated("auth.keys", (key.id for key in keys))
+    for number, key in enumerate(keys):
+        for position, site in enumerate(key.sites or []):
+            yield from _known_site(config, site, ("auth", "keys", number), ("sites", position))
+
+
+def _sources(config: Config) -> Iterator[Fault]:
+    yield from _repeated("sources", (source.id for source in config.sources))
+    for number, source in enumerate(config.sources):
+        place: Place = ("sources", number)
+        yield from _known_site(config, source.site, place)
+        if source.id and source.id.startswith(_OURS):
+            yield (*place, "id"), f'names that start with "{_OURS}" are Vigie\'s own'
+        if source.kind == "asterisk_ami":
+            if not source.user:
+                yield place, "user is missing: the manager's name in Asterisk's manager.conf"
+            if not source.secret_env and not source.secret_file:
+                yield place, "secret_env or secret_file is missing: where the manager's secret is found"
+    for place, holder in _secret_holders(config):
+        if holder.secret_env and holder.secret_file:
+            yield (*place, "secret_file"), "secret_env is given too; one of them is enough"
+
+
+def _rule(config: Config, rule: RuleConfig, place: Place) -> Iterator[Fault]:
+    if place == ("rules", 0):
+        yield from _repeated("rules", (each.id for each in config.rules))
+    queues = [queue.id for queue in config.queues]
+    for position, queue in enumerate(rule.queues or []):
+        yield from _known("queue", queue, queues, (*place, "queues", position))
+    parsed: dict[str, Expression] = {}
+    for name, text in (("fire", rule.fire), ("clear", rule.clear)):
+        try:
+            if text is not None:
+                parsed[name] = Expression.parse(text)
+        except ValueError as error:
+            yield (*place, name), str(error)
+    if len(parsed) == 2:
+        yield from _apart(config, rule, fire=parsed["fire"], clear=parsed["clear"], place=(*place, "clear"))
+
+
+def _apart(
+    config: Config, rule: RuleConfig, *, fire: Expression, clear: Expression, place: Place
+) -> Iterator[Fault]:
+    """A value that fires must not clear as well: the alert would come and go without end."""
+    sign = 1 if fire.op.startswith(">") else -1
+    if clear.op[0] == fire.op[0]:
+        yield place, f'"{rule.clear}" compares the same way as fire, "{rule.fire}"'
+        return
+    queues: Sequence[QueueConfig] = config.queues or [QueueConfig(id="")]
+    for queue in queues:
+        settings = settings_of(queue)
+        if (not rule.queues or queue.id in rule.queues) and (
+            sign * clear.limit(settings) > sign * fire.limit(settings)
+        ):
+            yield place, f'some values both clear ("{rule.clear}") and fire ("{rule.fire}")'
+            return
+
+
+def _repeated(table: str, ids: Iterable[Any]) -> Iterator[Fault]:
+    first: dict[Any, int] = {}
+    names: Place = tuple(table.split("."))
+    for number, each in enumerate(ids):
+        if each is not None and each in first:
+            name = each[1] if isinstance(each, tuple) else each
+            yield (*names, number, "id"), f'"{name}" is already the id of {table}[{first[each]}]'
+        elif each is not None:
+            first[each] = number
+
+
+def _known(what: str, word: str, known: Sequence[str], place: Place) -> Iterator[Fault]:
+    if word not in known:
+        plural = {"person": "people"}.get(what, f"{what}s")
+        names = [each for each in known if each]
+        yield place, f'{what} "{word}" is not in [[{plural}]]{suggestion(word, names)}'
+
+
+def _known_site(config: Config, site: str, place: Place, field: Place = ("site",)) -> Iterator[Fault]:
+    """A file that lists no site accepts any."""
+    if config.sites:
+        yield from _known("site", site, [each.id for each in config.sites], (*place, *field))
+
+
+def _secret_holders(config: Config) -> Iterator[tuple[Place, Any]]:
+    for number, source in enumerate(config.sources):
+        yield ("sources", number), source
+    for number, person in enumerate(config.people):
+        for position, channel in enumerate(person.channels):
+            yield ("people", number, "channels", position), channel
+    if config.smtp is not None:
+        yield ("smtp",), config.smtp
+
+
+def split_address(address: str) -> tuple[str, int] | None:
+    """Host and port of `host:port` or `[IPv6]:port`; None when it is neither."""
+    host, _, port = address.strip().rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        return None
+    known = host and not any(c.isspace() or c == "/" for c in host)
+    return (host, int(port)) if known and port.isascii() and port.isdigit() and int(port) < 65536 else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the host."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,225 @@
+"""Settings: what a file says, and every fault of one at once, each with its place."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.config import DEFAULT_RULE, Config
+from schemas.errors import Misconfigured
+from schemas.vocabulary import Channel
+from services.runtime.config import load
+
+GOOD = """
+[kafka]
+bootstrap = "kafka-1:9092,kafka-2:9092"
+[http]
+api = "[::1]:8080"
+[auth]
+keys = [{ id = "tv", for = "board", sites = ["paris"], hash = "%s" }]
+[[sites]]
+id = "paris"
+time_zone = "Europe/Paris"
+[[queues]]
+id = "support"
+site = "paris"
+channel = "chat"
+team = "n1"
+short = "Support"
+hours = "Mo-Fr 08:00-19:00"
+service_level = { threshold_s = 30, target = 0.9, definition = "answered_only" }
+[[teams]]
+id = "n1"
+leads = ["lea"]
+[[people]]
+id = "lea"
+channels = [{ kind = "webhook", url = "https://phone.test/lea", secret_env = "LEA_SECRET" }]
+[[sources]]
+id = "pbx1"
+kind = "asterisk_ami"
+site = "paris"
+user = "wallboard"
+secret_env = "PBX1_SECRET"
+wrap_up_s = { support = 15 }
+[[rules]]
+id = "nobody_free"
+metric = "agents.available"
+fire = "< 1"
+clear = ">= 2"
+queues = ["support"]
+""" % ("0" * 64)
+
+
+def test_without_a_file_there_is_one_rule_and_nothing_else() -> None:
+    assert load(None) == Config(rules=[DEFAULT_RULE], from_file=False)
+
+
+def test_a_whole_file_is_understood(tmp_path: Path) -> None:
+    config = load(_file(tmp_path, GOOD), environment={"LEA_SECRET": "x", "PBX1_SECRET": "y"})
+
+    assert config.from_file
+    assert config.kafka.bootstrap == "kafka-1:9092,kafka-2:9092"
+    queue = config.queue("paris", "support")
+    assert (queue.channel, queue.threshold_in_force_s, queue.wait_limit_in_force_s) == (Channel.CHAT, 30, 300)
+    assert config.sources[0].wrap_up_s == {"support": 15}
+    assert [rule.id for rule in config.rules] == ["nobody_free"]
+
+
+def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
+    file = _file(tmp_path, GOOD)
+    load(file)
+
+    assert _faults(file, environment={"LEA_SECRET": ""}) == [
+        "people[0].channels[0].secret_env (line 24): LEA_SECRET is not set in the environment",
+        "sources[0].secret_env (line 30): PBX1_SECRET is not set in the environment",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[kafka]\npartitons = 4", 'kafka.partitons (line 2): unknown field (did you mean "partitions"?)'),
+        ("[kafka]\npartitions = 0", "kafka.partitions (line 2): expected `int` >= 1"),
+        ("[kafka]\nbootstrap = 'kafka'", 'kafka.bootstrap (line 2): "kafka" is not host:port'),
+        ("[kafka]\nbootstrap = 'a:1,b'", 'kafka.bootstrap (line 2): "b" is not host:port'),
+        ("kafka = 3", "kafka (line 1): expected a table, got `int`"),
+        ("from_file = true", "from_file (line 1): unknown field"),
+        ("[http]\napi = '127.0.0.1'", 'http.api (line 2): "127.0.0.1" is not host:port'),
+        ("[http]\napi = '127.0.0.1:70000'", 'http.api (line 2): "127.0.0.1:70000" is not host:port'),
+        ("[http]\napi = '::1:80'", 'http.api (line 2): "::1:80" is not host:port'),
+        (
+            "[http]\n\napi = '127.0.0.1:8081'",
+            "http.api (line 3): 127.0.0.1:8081 is also the address of ingest",
+        ),
+        ("[egress]\nallow = ['127.0.0.1/64']", 'egress.allow[0] (line 2): "127.0.0.1/64" is not a network'),
+        ("[[sites]]\nid = ''", "sites[0].id (line 2): expected `str` of length >= 1"),
+        ("[[sites]]\nid = '*'", 'sites[0].id (line 2): "*" stands for every site'),
+        ("[sites]\nid = 'a'", "sites (line 1): expected [[sites]], got a table"),
+        (
+            "[[sites]]\nid = 'a'\ntime_zone = 'Mars/Olympus'",
+            'sites[0].time_zone (line 3): "Mars/Olympus" is not',
+        ),
+        ("[[sites]]\nid = 'a'\ntime_zone = '../x'", 'sites[0].time_zone (line 3): "../x" is not a time zone'),
+        (
+            "[[sites]]\nid = 'a'\n[[sites]]\nid = 'a'",
+            'sites[1].id (line 4): "a" is already the id of sites[0]',
+        ),
+        (
+            "[[sites]]\nid='paris'\n[[queues]]\nid='q'\nsite='pari'",
+            'queues[0].site (line 5): site "pari" is not in [[sites]] (did you mean "paris"?)',
+        ),
+        (
+            "[[queues]]\nid='q'\n[[queues]]\nid='q'",
+            'queues[1].id (line 4): "q" is already the id of queues[0]',
+        ),
+        ("[[queues]]\nsite='main'", "queues[0] (line 1): id is missing"),
+        (
+            "[[queues]]\nid='q'\nchannel='phon'",
+            "queues[0].channel (line 3): invalid enum value 'phon'; one of phone",
+        ),
+        ("[[queues]]\nid='q'\nteam='n1'", 'queues[0].team (line 3): team "n1" is not in [[teams]]'),
+        ("[[queues]]\nid='q'\nhours='8-19'", 'queues[0].hours (line 3): "8-19" is not days and times'),
+        ("[[queues]]\nid='q'\noccupancy=[0.9, 0.1]", "queues[0].occupancy (line 3): its first number is"),
+        (
+            "[[queues]]\nid='q'\nwait_limit_s=nan",
+            "queues[0].wait_limit_s (line 3): expected a number, got nan",
+        ),
+        (
+            "[[queues]]\nid='q'\nwait_limit_s=inf",
+            "queues[0].wait_limit_s (line 3): expected a number, got inf",
+        ),
+        (
+            "[[queues]]\nid='q'\nshort='eighteen letters..'",
+            "queues[0].short (line 3): expected `str` of length",
+        ),
+        (
+            "queues = [\n{ id = 'p' },\n{ id = 'q', service_level = { threshold_s = 1, target = 2 } } ]",
+            "queues[1].service_level.target (line 3): expected `float` <= 1.0",
+        ),
+        (
+            "[[queues]]\nid='q'\n[queues.service_level]\nthreshold_s='20'",
+            "queues[0].service_level.threshold_s (line 4): expected `float | null`, got `str`",
+        ),
+        (
+            "[[teams]]\nid='n1'\nleads=['lea',\n'bob']\n[[people]]\nid='lea'",
+            "teams[0].leads[1] (line 4): person",
+        ),
+        (
+            "[[people]]\nid='a'\nchannels=[{kind='webhook'}]",
+            "people[0].channels[0].url (line 3): a webhook needs",
+        ),
+        ("[[people]]\nid='a'\nchannels=[{kind='email'}]", "people[0].channels[0].address (line 3): an email"),
+        ("[[sources]]\nid='p'\nkind='asterisk_ami'\nsecret_env='S'", "sources[0] (line 1): user is missing"),
+        (
+            "[[sources]]\nid='p'\nkind='asterisk_ami'\nuser='u'",
+            "sources[0] (line 1): secret_env or secret_file",
+        ),
+        ("[[sources]]\nid='vigie/x'\nkind='http'", 'sources[0].id (line 2): names that start with "vigie/"'),
+        ("[[sources]]\nid='p'\nkind='htp'", "sources[0].kind (line 3): invalid enum value 'htp'; one of"),
+        ("[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='wait_limit_s'", "rules[0].fire (line 4): "),
+        (
+            "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='> 1'\nqueues=['q']",
+            'rules[0].queues[0] (line 5): queue "q" is not in [[queues]]',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='> 1'\nclear='> 2'",
+            'rules[0].clear (line 5): "> 2" compares the same way as fire, "> 1"',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='service_level'\nfire='< service_level.target'\nclear='> 0.5'",
+            'rules[0].clear (line 5): some values both clear ("> 0.5") and fire ("< service_level.target")',
+        ),
+        ("[smtp]\nport = 0", "smtp.port (line 2): expected `int` >= 1"),
+    ],
+)
+def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, fault: str) -> None:
+    faults = _faults(_file(tmp_path, text))
+
+    assert len(faults) == 1
+    assert faults[0].startswith(fault)
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "192.168.1.4:8080", "[::]:8080", "wall.example:8080"])
+@pytest.mark.parametrize("service", ["api", "ingest", "aggregator", "notifier"])
+def test_only_this_machine_may_reach_us_until_keys_are_asked_for(
+    tmp_path: Path, service: str, address: str
+) -> None:
+    [fault] = _faults(_file(tmp_path, f"[http]\n{service} = '{address}'"))
+
+    assert "needs the keys of [auth]" in fault
+
+
+def test_every_fault_comes_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = "[[queues]]\nid = 'q'\nchannel = 'x'\nhours = 'y'\nsise = 1\n[http]\napi = 'z'\n"
+
+    assert [fault.split(" ", 1)[0] for fault in _faults(_file(tmp_path, text))] == [
+        "queues[0].channel",
+        "queues[0].hours",
+        "queues[0].sise",
+        "http.api",
+    ]
+
+
+def test_a_file_that_is_no_toml_says_where(tmp_path: Path) -> None:
+    [fault] = _faults(_file(tmp_path, "[kafka\n"))
+
+    assert "line 1" in fault
+
+
+def test_a_file_that_is_not_there_or_not_text_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        load(tmp_path / "none.toml")
+    (tmp_path / "binary.toml").write_bytes(b"a = '\xff'")
+    with pytest.raises(Misconfigured, match="not UTF-8"):
+        load(tmp_path / "binary.toml")
+
+
+def _file(folder: Path, text: str) -> Path:
+    path = folder / "vigie.toml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def _faults(path: Path, environment: dict[str, str] | None = None) -> list[str]:
+    with pytest.raises(Misconfigured) as refused:
+        load(path, environment=environment)
+    return [fault.removeprefix(f"{path}: ") for fault in refused.value.faults]
