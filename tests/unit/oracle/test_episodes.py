@@ -1,0 +1,60 @@
+"""Episodes of too long a wait: by hand, and against a clock that looks at every instant."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.oracle.episodes import alert_id, episodes, longest_wait_ms
+
+LIMIT, CLEAR = 12, 9
+Visits = list[tuple[int, int | None]]
+Episodes = list[tuple[int, int | None]]
+
+# (what, visits, episodes until 100)
+WORKED: list[tuple[str, Visits, Episodes]] = [
+    ("nobody", [], []),
+    ("left before the limit", [(0, 11)], []),
+    ("left exactly at the limit", [(0, 12)], []),
+    ("left just after", [(0, 13)], [(12, 13)]),
+    ("still waiting", [(0, None)], [(12, None)]),
+    ("crosses after the end", [(95, None)], []),
+    ("crosses at the end", [(88, None)], [(88 + 12, None)]),
+    ("one episode while another passes the limit", [(0, 20), (5, 22)], [(12, 22)]),
+    ("the next one waits below the clear value", [(0, 20), (12, 40)], [(12, 20), (24, 40)]),
+    ("the next one waits exactly the clear value", [(0, 20), (11, 40)], [(12, 40)]),
+    ("two apart", [(0, 15), (50, 70)], [(12, 15), (62, 70)]),
+    ("another crosses as the first leaves", [(0, 15), (3, 30)], [(12, 30)]),
+]
+
+
+@pytest.mark.parametrize(("visits", "expected"), [w[1:] for w in WORKED], ids=[w[0] for w in WORKED])
+def test_worked_examples(visits: Visits, expected: Episodes) -> None:
+    assert episodes(visits, LIMIT, CLEAR, until_ms=100) == expected
+
+
+def looked_at_every_instant(visits: Visits, until_ms: int) -> Episodes:
+    found: Episodes = []
+    crossed: int | None = None
+    for at in range(until_ms + 1):
+        longest = longest_wait_ms(visits, at)
+        if crossed is not None and longest < CLEAR:
+            found.append((crossed, at))
+            crossed = None
+        if crossed is None and longest >= LIMIT:
+            crossed = at
+    return found if crossed is None else [*found, (crossed, None)]
+
+
+stays = st.tuples(st.integers(0, 60), st.none() | st.integers(0, 40)).map(
+    lambda v: (v[0], None if v[1] is None else v[0] + v[1])
+)
+
+
+@given(st.lists(stays, max_size=6))
+def test_episodes_are_those_that_a_watch_of_every_instant_sees(visits: Visits) -> None:
+    assert episodes(visits, LIMIT, CLEAR, until_ms=100) == looked_at_every_instant(visits, 100)
+
+
+def test_alert_id_is_the_hash_of_site_queue_rule_and_crossing() -> None:
+    # printf 'paris|support|wait_over_two_minutes|1795321254000' | sha256sum
+    assert alert_id("paris", "support", "wait_over_two_minutes", 1_795_321_254_000) == "aa6f95638df97047"
