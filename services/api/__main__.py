@@ -1,0 +1,53 @@
+"""`python -m services.api`: builds the api and runs its tasks until it is told to stop."""
+
+import asyncio
+import sys
+import uuid
+
+from prometheus_client import CollectorRegistry, disable_created_metrics
+
+from services.api.app import create_app
+from services.api.board import Board
+from services.api.command_log import KafkaCommandLog
+from services.api.commands import Commands
+from services.api.consumer import Consumer
+from services.api.guard import refuse_exposure
+from services.api.hub import Hub
+from services.api.metrics import BoardCollector, Metrics
+from services.runtime.clock import now_ms
+from services.runtime.options import Options
+from services.runtime.process import run, serve
+
+
+async def main(options: Options, stop: asyncio.Event) -> None:
+    """Answers until `stop`. Raises `Misconfigured` when the address is not this machine's alone."""
+    address = options.config.http.api
+    refuse_exposure(address)
+    disable_created_metrics()
+    metrics = Metrics(CollectorRegistry())
+    board = Board()
+    hub = Hub(board, epoch=uuid.uuid4().hex, clock=now_ms, on_sent=metrics.lag.observe)
+    metrics.registry.register(BoardCollector(board, hub, now_ms))
+    command_log = KafkaCommandLog(options.bootstrap)
+    commands = Commands(command_log, clock=now_ms)
+    consumer = Consumer(options.bootstrap, board, hub=hub, commands=commands, metrics=metrics, clock=now_ms)
+    app = create_app(
+        board,
+        hub,
+        commands=commands,
+        readiness=consumer,
+        metrics=metrics,
+        config=options.config,
+        clock=now_ms,
+    )
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(consumer.run(stop))
+            tasks.create_task(hub.run(stop))
+            tasks.create_task(serve(app, address, stop))
+    finally:
+        await command_log.close()
+
+
+if __name__ == "__main__":
+    sys.exit(run("api", main))

@@ -1,0 +1,125 @@
+"""The web application, put together from what it is handed; the process does that in `__main__`.
+
+Outermost stands `Edge`: it lets the socket past FastAPI, refuses strangers and puts the security
+headers on every answer. Inside: REST, the contract and its page, and the files of the wallboard.
+"""
+
+from collections.abc import Awaitable, Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from schemas.config import Config
+from services.api import answers, live, routes
+from services.api.board import Board
+from services.api.commands import Commands
+from services.api.guard import HEADERS, Guard
+from services.api.hub import Hub
+from services.api.metrics import Metrics
+from services.api.openapi import Api
+from services.api.routes import Readiness
+
+HERE = Path(__file__).parent
+WALLBOARD = HERE / "wallboard"
+DOCS = HERE / "docs"
+SOCKET_PATH = "/api/v1/live"
+
+
+def create_app(
+    board: Board,
+    hub: Hub,
+    *,
+    commands: Commands,
+    readiness: Readiness,
+    metrics: Metrics,
+    config: Config,
+    clock: Callable[[], int],
+    wallboard: Path = WALLBOARD,
+) -> ASGIApp:
+    """The ASGI application. `hub.run` and what fills the board are the caller's tasks."""
+    app = Api(
+        title="Vigie",
+        version=version("vigie"),
+        description="The board of a contact centre, now. The socket is at `/api/v1/live`.",
+        docs_url=None,  # FastAPI's page loads its scripts from elsewhere
+        redoc_url=None,
+    )
+    answers.install(app)
+    app.include_router(routes.board_routes(board, hub, config, clock=clock))
+    app.include_router(routes.action_routes(board, commands))
+    app.include_router(routes.operations_routes(readiness, metrics))
+    app.add_route("/docs", _page(DOCS, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_route("/docs/{path:path}", _files(DOCS), methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_route("/", _page(wallboard, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)
+    app.add_route("/{path:path}", _files(wallboard), methods=["GET", "HEAD"], include_in_schema=False)
+    guard = Guard(config.http.origins)
+    return Edge(app, live.endpoint(hub, guard, metrics), guard)
+
+
+class Edge:
+    """What stands before everything: the socket's way in, strangers, headers."""
+
+    def __init__(self, app: ASGIApp, socket: ASGIApp, guard: Guard) -> None:
+        self._app = app
+        self._socket = socket
+        self._guard = guard
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket" and scope["path"] == SOCKET_PATH:
+            await self._socket(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = self._refusal(Request(scope))
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *HEADERS]
+            await send(message)
+
+        await (refused or self._app)(scope, receive, send_with_headers)
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = request.headers.get("host")
+        if not self._guard.knows_host(host):
+            return answers.error(403, f"this board is not known by the name {host!r}; see [http] origins")
+        is_plain_read = request.method in ("GET", "HEAD")
+        if not is_plain_read and not self._guard.knows_origin(request.headers.get("origin"), host):
+            return answers.error(403, "this origin is not allowed; see [http] origins")
+        return None
+
+
+def _files(folder: Path) -> Callable[[Request], Awaitable[Response]]:
+    """The files of a folder, by name; the browser asks each time whether they have changed."""
+    files = StaticFiles(directory=folder, check_dir=False)
+
+    async def answer(request: Request) -> Response:
+        return await _file(files, request.path_params["path"], request)
+
+    return answer
+
+
+def _page(folder: Path, name: str) -> Callable[[Request], Awaitable[Response]]:
+    files = StaticFiles(directory=folder, check_dir=False)
+
+    async def answer(request: Request) -> Response:
+        return await _file(files, name, request)
+
+    return answer
+
+
+async def _file(files: StaticFiles, path: str, request: Request) -> Response:
+    try:
+        response = await files.get_response(path, request.scope)
+    except HTTPException as error:
+        raise HTTPException(error.status_code, "nothing has this address") from error
+    response.headers["cache-control"] = "no-cache"
+    return response

@@ -1,0 +1,69 @@
+"""What people do on the board, by way of the log: written to `vigie.events`, answered on `vigie.alerts`.
+
+The api changes no alert itself: one writer, one order (DESIGN.md §2, decision 10). `CommandLog` is
+how a command gets into the log (`command_log.py`; a double in the tests).
+"""
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from typing import Protocol
+
+from schemas.board import Alert
+from schemas.events import API_SOURCE, AlertAcknowledge, AlertCommand
+
+ANSWER_S = 2.0
+"""How long a person waits for the worker's answer before being told that it is on its way."""
+
+
+class CommandLog(Protocol):
+    async def write(self, command: AlertCommand) -> None:
+        """The log holds the command when this returns. Raises `Unavailable` when it does not answer."""
+
+
+class Commands:
+    """Sends commands and hands each answer to the one who waits for it."""
+
+    def __init__(self, log: CommandLog, *, clock: Callable[[], int], answer_s: float = ANSWER_S) -> None:
+        self._log = log
+        self._clock = clock
+        self._answer_s = answer_s
+        self._waiting: dict[str, asyncio.Future[Alert]] = {}
+
+    async def acknowledge(self, alert: Alert, *, by: str, note: str | None) -> Alert | None:
+        """The worker's answer, `accepted` or not; None when it takes longer than people wait.
+
+        Raises `Unavailable` when the log does not take the command.
+        """
+        command, now_ms = str(uuid.uuid4()), self._clock()
+        return await self._send(
+            AlertAcknowledge(
+                id=command,
+                source=API_SOURCE,
+                site=alert.site,
+                occurred_ms=now_ms,
+                received_ms=now_ms,
+                alert_id=alert.alert_id,
+                command=command,
+                by=by,
+                note=note,
+            )
+        )
+
+    def answered(self, alert: Alert) -> None:
+        """An alert came back on `vigie.alerts`; whoever waits for its `command` gets it."""
+        waiting = self._waiting.get(alert.command or "")
+        if waiting is not None and not waiting.done():
+            waiting.set_result(alert)
+
+    async def _send(self, command: AlertCommand) -> Alert | None:
+        answer: asyncio.Future[Alert] = asyncio.get_running_loop().create_future()
+        self._waiting[command.command] = answer
+        try:
+            await self._log.write(command)
+            async with asyncio.timeout(self._answer_s):
+                return await answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._waiting[command.command]

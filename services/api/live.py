@@ -1,0 +1,146 @@
+"""`WS /api/v1/live`: one connection from its first byte to its last. SEMANTICS.md §9.
+
+One task reads what little a client may say, one sends what its mailbox holds. The frames are made
+in `hub.py`. Spoken in plain ASGI: a wrapper per connection would cost memory in each of thousands.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qs
+
+import msgspec
+from msgspec import Struct
+
+from services.api.board import View
+from services.api.guard import Guard
+from services.api.hub import Client, Hub
+from services.api.metrics import Metrics
+
+Message = MutableMapping[str, Any]
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+MAX_TEXT = 4096
+"""Characters of a client's message; a longer one is ignored."""
+CLOSE_GRACE_S = 5.0
+"""A stalled client that takes its bytes again within this time still reads why it is closed."""
+
+BINARY_REFUSED = 1003
+NOT_ALLOWED = 1008
+TOO_SLOW = 4008
+
+
+class Request(Struct):
+    """What a client may say: `resume` (it found a gap, and names what it holds) or `snapshot`."""
+
+    type: str
+    epoch: str | None = None
+    seq: int | None = None
+
+
+_requests = msgspec.json.Decoder(Request)
+
+
+def endpoint(hub: Hub, guard: Guard, metrics: Metrics) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The ASGI application of the socket."""
+
+    async def live(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()  # websocket.connect
+        await send({"type": "websocket.accept"})
+        headers = {
+            name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")
+        }
+        host = headers.get(b"host")
+        if not (guard.knows_host(host) and guard.knows_origin(headers.get(b"origin"), host)):
+            metrics.closed(NOT_ALLOWED)
+            await send(
+                {"type": "websocket.close", "code": NOT_ALLOWED, "reason": "this origin is not allowed"}
+            )
+            return
+        client = hub.join(_view(scope["query_string"]))
+        try:
+            await _serve(client, hub, receive, send, metrics)
+        finally:
+            hub.leave(client)
+
+    return live
+
+
+async def _serve(client: Client, hub: Hub, receive: Receive, send: Send, metrics: Metrics) -> None:
+    """Reads and sends until either ends; a client that takes nothing is closed with 4008."""
+    client.writer = writer = asyncio.create_task(_send_all(client, hub, send))
+    reader = asyncio.create_task(_read_all(client, receive, metrics))
+    try:
+        await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
+        code = (
+            TOO_SLOW if client.stalled else reader.result() if reader.done() else None
+        )  # the writer fails when the client is gone
+    finally:
+        for task in (writer, reader):
+            task.cancel()
+        ends = await asyncio.gather(writer, reader, return_exceptions=True)
+    for end in ends:
+        if isinstance(end, Exception) and not isinstance(end, OSError):  # OSError: the client went away
+            raise end
+    if code is not None:
+        metrics.closed(code)
+        await _close(code, send)
+
+
+async def _read_all(client: Client, receive: Receive, metrics: Metrics) -> int | None:
+    """Until the client is gone (None) or has to be closed (the code)."""
+    while True:
+        message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return None
+        text = message.get("text")
+        if text is None:
+            return BINARY_REFUSED
+        if _asks_for_board(text):
+            client.post_not_recovered()
+        else:
+            metrics.ignored.inc()
+
+
+async def _send_all(client: Client, hub: Hub, send: Send) -> None:
+    while True:
+        await client.wait()
+        for frame in client.take(hub.clock()):
+            client.sending_since_ms = hub.clock()
+            await send({"type": "websocket.send", "text": frame})
+            client.sending_since_ms = None
+
+
+async def _close(code: int, send: Send) -> None:
+    """Says why, if the client still takes anything; else cuts the connection."""
+    try:
+        async with asyncio.timeout(CLOSE_GRACE_S):
+            await send({"type": "websocket.close", "code": code})
+    except TimeoutError:
+        # uvicorn would keep the connection until its bytes are taken, which may be never
+        transport = getattr(getattr(send, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+
+
+def _asks_for_board(text: str) -> bool:
+    if len(text) > MAX_TEXT:
+        return False
+    with contextlib.suppress(msgspec.MsgspecError, RecursionError):
+        return _requests.decode(text).type in ("resume", "snapshot")
+    return False
+
+
+def _view(query_string: bytes) -> View:
+    """The view asked for by `?site=` and `?queues=a,b`."""
+    query = parse_qs(query_string.decode("latin-1"), max_num_fields=100)
+    return view(query.get("site", [None])[0], query.get("queues", []))
+
+
+def view(site: str | None, queues: list[str]) -> View:
+    """The view of one site (None: all) and of queues, given as lists with commas (none: all)."""
+    names = frozenset(name for part in queues for name in part.split(",") if name)
+    return View(site or None, names or None)

@@ -1,0 +1,115 @@
+"""The contract of the REST answers, exported from the structs that travel (STYLE.md 7).
+
+FastAPI takes no msgspec struct as a response model: routes answer encoded bytes and name one of
+these schemas. What a row loses and gains on its way out is said here as `wire.py` does it.
+"""
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI
+
+from schemas.board import AgentRow, Alert, QueueRow, SiteRow
+from schemas.config import FlapConfig, RuleConfig
+from schemas.definitions import Definition, ServiceLevelFormula
+from services.api.wire import LEFT_OUT
+
+_JSON = "application/json"
+_ERRORS = {
+    400: "What was asked makes no sense; `detail` says what would.",
+    404: "Nothing has this name.",
+    409: "The alert, whose state does not allow it.",
+    413: "The body is too large.",
+    415: "The body is not said to be JSON.",
+    503: "Something needed does not answer; `Retry-After` says when to ask again.",
+}
+
+
+class Error(msgspec.Struct):
+    """What every error looks like."""
+
+    error: str
+    detail: str
+
+
+class Health(msgspec.Struct):
+    """`missing`: what the api still waits for, one sentence each."""
+
+    status: str
+    missing: list[str] = []
+
+
+class Api(FastAPI):
+    """FastAPI whose contract holds our schemas."""
+
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            contract = super().openapi()
+            contract.setdefault("components", {}).setdefault("schemas", {}).update(components())
+            self.openapi_schema = contract
+        return self.openapi_schema
+
+
+def answers(schema: str, *others: int) -> dict[int | str, dict[str, Any]]:
+    """The `responses` of a route: 200 with `schema`, and what else it may answer."""
+    found: dict[int | str, dict[str, Any]] = {
+        200: {"description": "The answer.", "content": _content(schema)}
+    }
+    for status in others:
+        if status == 202:
+            found[202] = {"description": "On its way: the alert as it was.", "content": _content(schema)}
+        else:
+            name = schema if status == 409 or (status == 503 and schema == "Health") else "Error"
+            found[status] = {"description": _ERRORS[status], "content": _content(name)}
+    return found
+
+
+def components() -> dict[str, Any]:
+    """Every schema that the contract names."""
+    from services.api.routes import Action  # routes name schemas of this module when they are made
+
+    structs = (QueueRow, SiteRow, AgentRow, Alert, Definition, ServiceLevelFormula, RuleConfig, FlapConfig)
+    _, found = msgspec.json.schema_components(
+        [*structs, Action, Error, Health], ref_template="#/components/schemas/{name}"
+    )
+    for struct, names in LEFT_OUT.items():
+        _leave_out(found[struct.__name__], names)
+    site = found["SiteRow"]
+    site["properties"]["queues"] = _list_of("QueueRow")
+    found["Board"] = _object(
+        type={"const": "snapshot"},
+        epoch={"type": "string"},
+        seq={"type": "integer"},
+        as_of_ms={"type": "integer"},
+        sites=_list_of("SiteRow"),
+        alerts=_list_of("Alert"),
+    )
+    found["Agents"] = _object(agents=_list_of("AgentRow"))
+    found["Alerts"] = _object(alerts=_list_of("Alert"), next={"type": ["string", "null"]})
+    found["Definitions"] = _object(
+        definitions=_list_of("Definition"), service_levels=_list_of("ServiceLevelFormula")
+    )
+    found["Rules"] = _object(rules=_list_of("RuleConfig"), flap=_ref("FlapConfig"))
+    return found
+
+
+def _leave_out(schema: dict[str, Any], names: frozenset[str]) -> None:
+    for name in names:
+        del schema["properties"][name]
+    schema["required"] = [name for name in schema["required"] if name not in names]
+
+
+def _content(schema: str) -> dict[str, Any]:
+    return {_JSON: {"schema": _ref(schema)}}
+
+
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _list_of(name: str) -> dict[str, Any]:
+    return {"type": "array", "items": _ref(name)}
+
+
+def _object(**properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}

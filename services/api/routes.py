@@ -1,0 +1,192 @@
+"""REST: INTERFACE.md §5. Each route reads the board, or writes a command to the log, and answers JSON."""
+
+from collections.abc import Callable
+from typing import Annotated, Protocol
+
+import msgspec
+from fastapi import APIRouter, Query, Request
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.responses import Response
+
+from schemas import codec
+from schemas.board import Alert, QueueRow
+from schemas.config import Config
+from schemas.definitions import DEFINITIONS, SERVICE_LEVELS
+from schemas.events import Name
+from schemas.vocabulary import AlertState, WindowName
+from services.api import wire
+from services.api.answers import Refused, error, json
+from services.api.board import Board, View
+from services.api.commands import Commands
+from services.api.hub import Hub
+from services.api.live import view
+from services.api.metrics import Metrics
+from services.api.openapi import answers
+
+MAX_BODY = 16 * 1024
+
+Site = Annotated[str | None, Query(description="One site only.")]
+Queues = Annotated[list[str] | None, Query(description="These queues only, with commas between them.")]
+OneWindow = Annotated[WindowName | None, Query(description="This window only, of the five.")]
+States = Annotated[list[str] | None, Query(description="Alerts in these states, with commas between them.")]
+Limit = Annotated[int, Query(ge=1, le=500)]
+Before = Annotated[
+    str | None,
+    Query(description="Alerts older than this one (an alert_id), or fired before this instant (ms)."),
+]
+
+
+class Readiness(Protocol):
+    def missing(self) -> list[str]:
+        """What the api still waits for, one sentence each; empty when it is ready."""
+
+
+class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says when acting on an alert."""
+
+    by: Name
+    note: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+
+
+_actions = msgspec.json.Decoder(Action)
+
+
+def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], int]) -> APIRouter:
+    """What can be read."""
+    router = APIRouter(prefix="/api/v1", tags=["board"])
+
+    @router.get("/board", responses=answers("Board", 400), summary="Every queue, now")
+    async def read_board(site: Site = None, queues: Queues = None, window: OneWindow = None) -> Response:
+        body = wire.snapshot_body(board, view(site, queues or []), clock(), window=window)
+        return json(wire.document("snapshot", body, epoch=hub.epoch, seq=board.seq))
+
+    @router.get("/queues/{queue:path}", responses=answers("QueueRow", 400, 404), summary="One queue")
+    async def read_queue(queue: str, site: Site = None, window: OneWindow = None) -> Response:
+        return json(wire.queue_text(board, _one_queue(board, site, queue), clock(), window=window))
+
+    @router.get("/agents", responses=answers("Agents"), summary="Agents and what they do")
+    async def read_agents(site: Site = None) -> Response:
+        rows = [row for (at, _), row in sorted(board.agents.items()) if site in (None, at)]
+        return json(codec.encode({"agents": rows}).decode())
+
+    @router.get("/alerts", responses=answers("Alerts", 400), summary="Alerts, newest first")
+    async def read_alerts(
+        state: States = None, site: Site = None, limit: Limit = 100, before: Before = None
+    ) -> Response:
+        found = _older(board.alerts_newest_first(View(site), _states(state)), board, before)
+        following = found[limit - 1].alert_id if len(found) > limit else None
+        following_text = codec.encode(following).decode()
+        return json(f'{{"alerts":{wire.alerts_text(found[:limit])},"next":{following_text}}}')
+
+    @router.get("/definitions", responses=answers("Definitions"), summary="What each figure means")
+    async def read_definitions() -> Response:
+        registry = {"definitions": DEFINITIONS, "service_levels": SERVICE_LEVELS}
+        return json(codec.encode(registry).decode())
+
+    @router.get("/rules", responses=answers("Rules"), summary="The alert rules in force")
+    async def read_rules() -> Response:
+        return json(codec.encode({"rules": config.rules, "flap": config.flap}).decode())
+
+    return router
+
+
+def action_routes(board: Board, commands: Commands) -> APIRouter:
+    """What people can do."""
+    router = APIRouter(prefix="/api/v1/alerts", tags=["actions"])
+
+    @router.post(
+        "/{alert_id}/acknowledge",
+        responses=answers("Alert", 202, 400, 404, 409, 413, 415, 503),
+        openapi_extra={
+            "requestBody": {
+                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Action"}}}
+            }
+        },
+        summary="Somebody takes the alert",
+    )
+    async def acknowledge(alert_id: str, request: Request) -> Response:
+        action = await _action(request)
+        alert = board.alerts.get(alert_id)
+        if alert is None:
+            return error(404, "no alert has this alert_id")
+        return _outcome(alert, await commands.acknowledge(alert, by=action.by, note=action.note))
+
+    return router
+
+
+def operations_routes(readiness: Readiness, metrics: Metrics) -> APIRouter:
+    """What those who run it ask."""
+    router = APIRouter(tags=["operations"])
+
+    @router.get("/health/live", summary="The process answers")
+    async def live() -> Response:
+        return json('{"status":"live"}')
+
+    @router.get(
+        "/health/ready", responses=answers("Health", 503), summary="The board is loaded and the log answers"
+    )
+    async def ready() -> Response:
+        missing = readiness.missing()
+        body = {"status": "not_ready" if missing else "ready", "missing": missing}
+        return json(codec.encode(body).decode(), status=503 if missing else 200)
+
+    @router.get("/metrics", summary="Prometheus")
+    async def read_metrics() -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return router
+
+
+def _one_queue(board: Board, site: str | None, queue: str) -> QueueRow:
+    found = [row for (at, name), row in board.queues.items() if name == queue and site in (None, at)]
+    if not found:
+        raise Refused(404, "no such queue has been seen")
+    if len(found) > 1:
+        sites = ", ".join(sorted(row.site for row in found))
+        raise Refused(400, f"several sites have this queue; add ?site= with one of {sites}")
+    return found[0]
+
+
+def _states(given: list[str] | None) -> frozenset[AlertState] | None:
+    words = [word for part in given or [] for word in part.split(",") if word]
+    unknown = [word for word in words if word not in list(AlertState)]
+    if unknown:
+        raise Refused(400, f"state {unknown[0]!r} is not known; there are {', '.join(AlertState)}")
+    return frozenset(AlertState(word) for word in words) or None
+
+
+def _older(alerts: list[Alert], board: Board, before: str | None) -> list[Alert]:
+    if before is None:
+        return alerts
+    if before in board.alerts:
+        mark = board.alerts[before]
+        return [a for a in alerts if (-a.fired_ms, a.alert_id) > (-mark.fired_ms, mark.alert_id)]
+    if not (before.isascii() and before.isdigit()):
+        raise Refused(400, "before: neither an alert_id that is known nor an instant in ms")
+    return [alert for alert in alerts if alert.fired_ms < int(before[:16])]
+
+
+async def _action(request: Request) -> Action:
+    """The body, decoded. JSON must be said: a form of another site could be sent without asking."""
+    media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media != "application/json":
+        raise Refused(415, "content-type must be application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise Refused(413, f"the body is above {MAX_BODY} bytes")
+    try:
+        action = _actions.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise Refused(400, str(fault)) from fault
+    if not action.by.strip():
+        raise Refused(400, "by: says who takes it, and may not be blank")
+    return action
+
+
+def _outcome(alert: Alert, answer: Alert | None) -> Response:
+    """200 taken, 409 not allowed in its state, 202 on its way: the alert in each case."""
+    if answer is None:
+        return json(wire.alert_text(alert), status=202)
+    return json(wire.alert_text(answer), status=200 if answer.accepted else 409)

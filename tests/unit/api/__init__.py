@@ -1,0 +1,1 @@
+"""Tests of the api's board, hub and writing, without network."""
