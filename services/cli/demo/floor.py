@@ -42,7 +42,7 @@ class Stage(Enum):
 
 
 class Contact(Struct, eq=False):
-    """One contact and its present visit. `visit` and `offers` count up: an outdated timer knows itself by them."""
+    """One contact and its present visit; by `visit` and `offers`, counted up, a timer sees it is too late."""
 
     id: str
     queue: QueueProfile
@@ -68,6 +68,7 @@ class Agent(Struct, eq=False):
     home: str
     queues: tuple[str, ...]
     state: AgentState = AgentState.OFFLINE
+    reason: str | None = None
     since_ms: int = 0
     stint: int = 0
     hands: list[Contact] = field(default_factory=list)
@@ -154,7 +155,7 @@ class Floor:
         """Puts the agent in `state`, saying so if it is another one."""
         if agent.state is state:
             return
-        agent.state, agent.since_ms = state, self._time.now_ms
+        agent.state, agent.reason, agent.since_ms = state, reason, self._time.now_ms
         agent.stint += 1
         self._time.say("agent.state", agent=agent.id, state=state.value, reason=reason)
 
@@ -180,7 +181,9 @@ class Floor:
     def serve(self, agent: Agent, home: str, queues: tuple[str, ...]) -> None:
         """Gives the agent another set of queues, `home` first."""
         agent.home, agent.queues = home, queues
-        self._time.say("agent.state", agent=agent.id, state=agent.state.value, queues=list(queues))
+        self._time.say(
+            "agent.state", agent=agent.id, state=agent.state.value, reason=agent.reason, queues=list(queues)
+        )
 
     def _return_after(self, agent: Agent, delay_ms: int) -> None:
         stint = agent.stint

@@ -39,7 +39,7 @@ _HARD_MAIL_SHARE = 0.06
 
 
 class Simulation:
-    """The whole centre. `rate`: contacts per minute of the site at an average hour; `start_ms`: the present."""
+    """The whole centre. `rate`: contacts per minute of the site at a mean hour; `start_ms`: the present."""
 
     def __init__(self, seed: int, rate: float, start_ms: int, *, site: str = SITE) -> None:
         self._random = Random(f"vigie demo {seed}")
@@ -130,7 +130,7 @@ class Simulation:
             self._seek_agent(contact)
 
     def _arm_patience(self, contact: Contact) -> None:
-        """What may end the wait: patience, the limit of the queue, another queue, a call-back, a third chat."""
+        """What may end the wait: patience, the queue's limit, another queue, a call-back, a third chat."""
         queue, draw = contact.queue, self._random.random()
         patient = patience_ms(self._random, queue.patience_s or 120)
         if self.rush.pace(queue) > 1:
@@ -184,7 +184,7 @@ class Simulation:
         return len(agent.hands) < CHATS_AT_ONCE and all(c.queue.channel is Channel.CHAT for c in agent.hands)
 
     def _seek_mail(self, agent: Agent) -> None:
-        """Mails fill the quiet moments, as long as the stock is above its usual size; not the oldest first."""
+        """Mails fill quiet moments while the stock is above its usual size; they are not in turn."""
         mails = self._waiting[MAIL.id]
         if agent.state is not AgentState.AVAILABLE or len(mails) <= self._stock:
             return
@@ -205,7 +205,9 @@ class Simulation:
         if channel is Channel.PHONE and self._random.random() < _NO_ANSWER_SHARE:
             self._time.after(_RING_LIMIT_MS[channel], partial(self._miss, contact, agent, offer))
         else:
-            ring_ms = min(around_ms(self._random, _RING_S[channel], spread=0.7), _RING_LIMIT_MS[channel] - 500)
+            ring_ms = min(
+                around_ms(self._random, _RING_S[channel], spread=0.7), _RING_LIMIT_MS[channel] - 500
+            )
             self._time.after(ring_ms, partial(self._answer, contact, agent, offer))
 
     def _answer(self, contact: Contact, agent: Agent, offer: int) -> None:
@@ -277,7 +279,11 @@ class Simulation:
         """The visit ends without an answer, if it has not ended yet."""
         if contact.stage not in (Stage.WAITING, Stage.RINGING):
             return
-        if contact.stage is Stage.RINGING and outcome is not Outcome.ABANDONED and outcome is not Outcome.CLOSED:
+        if (
+            contact.stage is Stage.RINGING
+            and outcome is not Outcome.ABANDONED
+            and outcome is not Outcome.CLOSED
+        ):
             return  # it rings: the queue no longer decides
         queue, agent = contact.queue, contact.agent
         if contact.stage is Stage.WAITING:

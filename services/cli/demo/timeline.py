@@ -15,7 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Action = Callable[[], None]
 
 
-class CloudEvent(Struct, frozen=True, kw_only=True):
+class CloudEvent(Struct, frozen=True, kw_only=True, gc=False):
     """One event as `POST /v1/events` takes it (INTERFACE.md §4)."""
 
     specversion: str = "1.0"
