@@ -1,0 +1,52 @@
+"""The aggregator's own pages: /metrics, /health/live, /health/ready (INTERFACE.md §5, §6).
+
+Live means that the work moves, not that the port answers; ready says what is still missing.
+"""
+
+import time
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from services.aggregator.assignment import Assignment
+from services.aggregator.holdings import Holdings
+
+_STILL_S = 10.0
+"""The tick runs each second and waits for the broker: without one for so long, nothing moves."""
+
+
+def create_pages(registry: CollectorRegistry, holdings: Holdings, assignment: Assignment) -> Starlette:
+    """An ASGI application; it reads what it is handed and changes nothing."""
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def live(_request: Request) -> Response:
+        still_s = time.monotonic() - holdings.ticked
+        alive = still_s < _STILL_S
+        return JSONResponse({"live": alive, "still_s": round(still_s, 1)}, status_code=200 if alive else 503)
+
+    async def ready(_request: Request) -> Response:
+        missing = what_is_missing(holdings, assignment)
+        body = {"ready": not missing, "missing": missing, "partitions": sorted(holdings.held)}
+        return JSONResponse(body, status_code=503 if missing else 200)
+
+    return Starlette(
+        routes=[
+            Route("/metrics", metrics),
+            Route("/health/live", live),
+            Route("/health/ready", ready),
+        ]
+    )
+
+
+def what_is_missing(holdings: Holdings, assignment: Assignment) -> list[str]:
+    """One phrase per thing this worker still waits for; none when it works."""
+    if not assignment.is_connected:
+        return ["Kafka"]
+    if not assignment.is_joined:
+        return ["an assignment from the group"]
+    return [f"the state of partition {n}" for n in assignment.loading if n not in holdings.held]
