@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.data.vector_cases import NOT_LIVE, QUEUE, SITE, VECTORS, Case, cases, rows
+from tests.data.vector_case import QUEUE, SITE, VECTORS, Case, rows
+from tests.data.vector_cases import NOT_LIVE, cases
 from tests.oracle.fold import figures
 
 CASES = cases()

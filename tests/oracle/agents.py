@@ -97,12 +97,13 @@ def _life_said(states: list[AgentStateChanged], deeds: list[_Deed]) -> list[Span
     """The spans of an agent that says its states, whatever its contacts say."""
     ordered = sorted(states, key=lambda e: (e.occurred_ms, e.id))
     told = any(event.queues is not None for event in ordered)
-    edges = sorted({e.occurred_ms for e in ordered} | (set() if told else _queue_edges(deeds)))
+    had = {} if told else _queues_by_contact(deeds)
+    edges = sorted({e.occurred_ms for e in ordered} | set(had.values()))
     life = []
     for start_ms, end_ms in _between([e for e in edges if e >= ordered[0].occurred_ms]):
         so_far = [e for e in ordered if e.occurred_ms <= start_ms]
         named = [e.queues for e in so_far if e.queues is not None]
-        queues = (frozenset(named[-1]) if named else frozenset()) if told else _queues_had(deeds, start_ms)
+        queues = (frozenset(named[-1]) if named else frozenset()) if told else _had(had, start_ms)
         life.append(Span(start_ms, end_ms, so_far[-1].state, queues))
     return life
 
@@ -117,7 +118,8 @@ def _life_derived(deeds: list[_Deed], config: Config, *, first_ms: int) -> list[
         (AgentState.WRAP_UP, wrap_up),
         (AgentState.RINGING, ringing),
     )
-    edges = {first_ms} | _queue_edges(deeds)
+    had = _queues_by_contact(deeds)
+    edges = {first_ms} | set(had.values())
     for _, intervals in by_strength:
         edges |= {edge for interval in intervals for edge in interval if edge < FOREVER}
     life = []
@@ -126,7 +128,7 @@ def _life_derived(deeds: list[_Deed], config: Config, *, first_ms: int) -> list[
             (s for s, intervals in by_strength if any(a <= start_ms < b for a, b in intervals)),
             AgentState.AVAILABLE,
         )
-        life.append(Span(start_ms, end_ms, state, _queues_had(deeds, start_ms)))
+        life.append(Span(start_ms, end_ms, state, _had(had, start_ms)))
     return life
 
 
@@ -178,19 +180,18 @@ def _wrap_up_s(talk: _Deed, config: Config) -> float | None:
     return source.wrap_up_s
 
 
-def _queue_edges(deeds: list[_Deed]) -> set[int]:
-    return {d.fact.occurred_ms for d in deeds if isinstance(d.fact, AgentOffered | AgentAccepted)}
+def _queues_by_contact(deeds: list[_Deed]) -> dict[str, int]:
+    """Each queue that the agent was offered or accepted contacts from, with the first instant of it."""
+    first: dict[str, int] = {}
+    for deed in deeds:
+        if isinstance(deed.fact, AgentOffered | AgentAccepted) and deed.queue is not None:
+            at_ms = deed.fact.occurred_ms
+            first[deed.queue] = min(first.get(deed.queue, at_ms), at_ms)
+    return first
 
 
-def _queues_had(deeds: list[_Deed], at_ms: int) -> frozenset[str]:
-    """The queues that the agent had been offered or had accepted contacts from by `at_ms`."""
-    return frozenset(
-        d.queue
-        for d in deeds
-        if isinstance(d.fact, AgentOffered | AgentAccepted)
-        and d.queue is not None
-        and d.fact.occurred_ms <= at_ms
-    )
+def _had(first: dict[str, int], at_ms: int) -> frozenset[str]:
+    return frozenset(queue for queue, first_ms in first.items() if first_ms <= at_ms)
 
 
 def _between(edges: list[int]) -> list[Interval]:
