@@ -1,0 +1,265 @@
+"""Agents: the state of each at every instant, from what they say or from their contacts.
+
+SEMANTICS.md §5. A timeline is a list of moments; a new fact changes its tail, and only the changed
+moments are told to the queues' and the site's state time.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from msgspec import Struct, structs
+
+from schemas.vocabulary import AgentState
+from services.aggregator.core.visits import Span
+
+KEPT_MS = 70 * 60_000
+"""How far back a timeline can still change: the lateness bound and some."""
+
+_BUSY = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP})
+_STAFFED = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.RINGING})
+_PRECEDENCE = {AgentState.IN_CONTACT: 0, AgentState.WRAP_UP: 1, AgentState.RINGING: 2}
+
+Change = Callable[[str | None, int, int, int], None]
+"""(queue, or None for the site; at_ms; busy; staffed): an agent becomes or ceases to be so."""
+
+
+class Said(Struct, array_like=True, frozen=True, gc=False):
+    """What an `agent.state` event said."""
+
+    at_ms: int
+    id: str
+    source: str
+    state: AgentState
+    reason: str | None = None
+    queues: tuple[str, ...] | None = None
+    inferred: bool = False
+
+
+class Moment(Struct, array_like=True, frozen=True, gc=False):
+    """From `at_ms` on, the agent is in this state, for these queues."""
+
+    at_ms: int
+    state: AgentState
+    queues: tuple[str, ...]
+
+
+class Agent:
+    """One agent of a site. Who ever said a state is in the state said; others follow from contacts."""
+
+    __slots__ = ("_ids", "contact_queues", "first_ms", "frozen", "name", "said", "spans", "timeline")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.said: list[Said] = []
+        self.spans: dict[str, tuple[Span, ...]] = {}
+        """By contact; for an agent who says nothing the recent ones too, else only those that last."""
+        self.contact_queues: tuple[str, ...] = ()
+        self.first_ms: int | None = None
+        """First instant of any contact fact."""
+        self.timeline: list[Moment] = []
+        self.frozen: Moment | None = None
+        """The first moment, once what lay before it has been forgotten."""
+        self._ids: set[tuple[str, str]] = set()
+
+    def hear(self, said: Said, change: Change) -> bool:
+        """Takes an `agent.state`; False when it was known."""
+        identity = (said.id, said.source)
+        if identity in self._ids:
+            return False
+        self._ids.add(identity)
+        last = self.said[-1] if self.said else None
+        self.said.append(said)
+        if last is None or (said.at_ms, said.id) < (last.at_ms, last.id) or not self._continues(said):
+            self.said.sort(key=lambda s: (s.at_ms, s.id))
+            self._replace(0, self._from_said(), change)
+        else:
+            queues = self.timeline[-1].queues if said.queues is None else _set(said.queues)
+            self._replace(len(self.timeline), [Moment(said.at_ms, said.state, queues)], change)
+        return True
+
+    def follow(self, contact: str, spans: tuple[Span, ...], change: Change) -> None:
+        """Takes what a contact's facts now say of this agent, in place of what they said before."""
+        before = self.spans.get(contact, ())
+        if before == spans:
+            return
+        knew = self.contact_queues
+        for span in spans:
+            if self.first_ms is None or span.start_ms < self.first_ms:
+                self.first_ms = span.start_ms
+            if span.queue is not None and span.queue not in self.contact_queues:
+                self.contact_queues = tuple(sorted((*self.contact_queues, span.queue)))
+        if self.said:
+            spans = spans if any(s.end_ms is None for s in spans) else ()
+        if spans:
+            self.spans[contact] = spans
+        else:
+            self.spans.pop(contact, None)
+        if self.contact_queues != knew or not self.timeline:
+            self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
+        elif not self.said:
+            changed = min(s.start_ms for s in {*before, *spans} if s not in before or s not in spans)
+            keep = sum(1 for m in self.timeline if m.at_ms < changed)
+            self._replace(keep, self._from_spans(keep), change)
+
+    def now(self, now_ms: int) -> Moment | None:
+        """The moment that holds at an instant: the last begun; a first one ahead of our clock holds too."""
+        for moment in reversed(self.timeline):
+            if moment.at_ms <= now_ms:
+                return moment
+        return self.timeline[0] if self.timeline else None
+
+    def word(self, now_ms: int) -> Said | None:
+        """What the agent said last, up to an instant."""
+        for said in reversed(self.said):
+            if said.at_ms <= now_ms:
+                return said
+        return self.said[0] if self.said else None
+
+    def ahead(self, now_ms: int) -> Iterator[tuple[Moment, Moment]]:
+        """Moments after now, each with the one before it: what state time counted too early."""
+        for i in range(len(self.timeline) - 1, -1, -1):
+            if self.timeline[i].at_ms <= now_ms:
+                return
+            yield (self.timeline[i - 1] if i else _NOTHING), self.timeline[i]
+
+    def prune(self) -> bool:
+        """Forgets what can no longer change; True if anything was. State time keeps what it was told."""
+        if len(self.timeline) < 2 or self.timeline[1].at_ms >= self.timeline[-1].at_ms - KEPT_MS:
+            return False
+        floor = self.timeline[-1].at_ms - KEPT_MS
+        while len(self.timeline) > 1 and self.timeline[1].at_ms < floor:
+            del self.timeline[0]
+        self.frozen = first = self.timeline[0]
+        while len(self.said) > 1 and self.said[1].at_ms < floor:
+            gone = self.said.pop(0)
+            self._ids.discard((gone.id, gone.source))
+            if self.said[0].queues is None and gone.queues is not None:
+                self.said[0] = structs.replace(self.said[0], queues=gone.queues)
+        for contact, spans in list(self.spans.items()):
+            if all(s.end_ms is not None and s.end_ms < first.at_ms for s in spans):
+                del self.spans[contact]
+        return True
+
+    def restored(self) -> None:
+        """Rebuilds the timeline after `said`, `spans`, `frozen` … were read back; tells nobody."""
+        self._ids = {(s.id, s.source) for s in self.said}
+        self.timeline = [] if self.said or self.frozen is None else [self.frozen]
+        self.timeline = self._from_said() if self.said else self._from_spans(len(self.timeline))
+
+    def _continues(self, said: Said) -> bool:
+        """Whether a last word only adds a moment: it does not give queues for the first time."""
+        return said.queues is None or any(s.queues is not None for s in self.said[:-1])
+
+    def _replace(self, keep: int, tail: list[Moment], change: Change) -> None:
+        """Puts `tail` after the first `keep` moments, telling what changed and nothing else."""
+        old = self.timeline[keep:]
+        same = 0
+        while same < len(old) and same < len(tail) and old[same] == tail[same]:
+            same += 1
+        at = keep + same
+        before = self.timeline[at - 1] if at else _NOTHING
+        _tell(before, old[same:], -1, change)
+        _tell(before, tail[same:], 1, change)
+        self.timeline[at:] = tail[same:]
+
+    def _from_said(self) -> list[Moment]:
+        """Each word holds until the next; queues left out stay as they were."""
+        if not any(s.queues is not None for s in self.said):
+            return [Moment(s.at_ms, s.state, self.contact_queues) for s in self.said]
+        queues: tuple[str, ...] = ()
+        moments = []
+        for s in self.said:
+            if s.queues is not None:
+                queues = _set(s.queues)
+            moments.append(Moment(s.at_ms, s.state, queues))
+        return moments
+
+    def _from_spans(self, keep: int) -> list[Moment]:
+        """The moments after the first `keep`: available, but for the spans; the weightiest counts."""
+        frozen = self.frozen
+        kept = self.timeline[:keep]
+        moments: list[Moment] = []
+        if not kept and frozen is not None:
+            moments.append(structs.replace(frozen, queues=self.contact_queues))
+        last = (kept or moments)[-1] if kept or moments else None
+        begin = last.at_ms if last else -1
+        spans = _cut_wrap_up([s for spans in self.spans.values() for s in spans], begin)
+        edges = {e for s in spans for e in (s.start_ms, s.end_ms) if e is not None and e > begin}
+        if last is None and self.first_ms is not None:
+            edges.add(self.first_ms)
+        state = last.state if last else None
+        for at_ms in sorted(edges):
+            weightiest = _weightiest(spans, at_ms)
+            if weightiest is not state:
+                state = weightiest
+                moments.append(Moment(at_ms, state, self.contact_queues))
+        return moments
+
+
+def _set(queues: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(set(queues)))
+
+
+_NOTHING = Moment(0, AgentState.OFFLINE, ())
+
+
+def _cut_wrap_up(spans: list[Span], begin: int) -> list[Span]:
+    """The spans that reach beyond `begin`; wrap-up ends at the latest when the agent takes a contact."""
+    reaching = [s for s in spans if s.end_ms is None or s.end_ms > begin]
+    if all(s.state is not AgentState.WRAP_UP for s in reaching):
+        return reaching
+    starts = sorted(s.start_ms for s in spans if s.state is AgentState.IN_CONTACT)
+    cut = []
+    for span in reaching:
+        if span.state is AgentState.WRAP_UP:
+            following = next((s for s in starts if s >= span.start_ms), None)
+            if following is not None and (span.end_ms is None or following < span.end_ms):
+                span = span._replace(end_ms=following)
+        cut.append(span)
+    return cut
+
+
+def _weightiest(spans: list[Span], at_ms: int) -> AgentState:
+    state, best = AgentState.AVAILABLE, 9
+    for span in spans:
+        if span.start_ms <= at_ms and (span.end_ms is None or at_ms < span.end_ms):
+            weight = _PRECEDENCE[span.state]
+            if weight < best:
+                state, best = span.state, weight
+    return state
+
+
+def _tell(before: Moment, moments: Iterable[Moment], sign: int, change: Change) -> None:
+    """Tells each change of state to the site and to the queues it concerns, with a sign."""
+    for moment in moments:
+        was_busy, was_staffed = before.state in _BUSY, before.state in _STAFFED
+        is_busy, is_staffed = moment.state in _BUSY, moment.state in _STAFFED
+        _change_if(None, moment.at_ms, sign * (is_busy - was_busy), sign * (is_staffed - was_staffed), change)
+        for queue in moment.queues:
+            had = queue in before.queues
+            busy = is_busy - (was_busy and had)
+            staffed = is_staffed - (was_staffed and had)
+            _change_if(queue, moment.at_ms, sign * busy, sign * staffed, change)
+        for queue in before.queues:
+            if queue not in moment.queues:
+                _change_if(queue, moment.at_ms, -sign * was_busy, -sign * was_staffed, change)
+        before = moment
+
+
+def _change_if(queue: str | None, at_ms: int, busy: int, staffed: int, change: Change) -> None:
+    if busy or staffed:
+        change(queue, at_ms, busy, staffed)
+
+
+def counted_ahead(agent: Agent, now_ms: int, queue: str | None) -> tuple[int, int]:
+    """Busy and staffed ms that state time counts for changes after now, to be taken from its times."""
+    busy_ms = staffed_ms = 0
+
+    def add(of: str | None, at_ms: int, busy: int, staffed: int) -> None:
+        nonlocal busy_ms, staffed_ms
+        if of == queue:
+            busy_ms += busy * (now_ms - at_ms)
+            staffed_ms += staffed * (now_ms - at_ms)
+
+    for before, moment in agent.ahead(now_ms):
+        _tell(before, (moment,), 1, add)
+    return busy_ms, staffed_ms

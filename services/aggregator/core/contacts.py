@@ -1,0 +1,198 @@
+"""The contacts of a site: their facts as told, their stories as they stand, packed when quiet."""
+
+from hashlib import blake2b
+
+import msgspec
+from msgspec import Struct
+
+from schemas import events as ev
+from schemas.vocabulary import Outcome
+from services.aggregator.core.visits import Fact, Kind, Span, Story, Terms, tell
+
+PACK_AFTER_MS = 10 * 60_000
+"""A contact untouched for so long is kept packed (SEMANTICS.md §1)."""
+FORGET_AFTER_MS = 75 * 60_000
+"""A closed contact untouched for so long is beyond the lateness bound: its figures are final."""
+FORGET_TALKING_AFTER_MS = 24 * 60 * 60_000
+"""One whose end of talk was never told."""
+
+_HASH_BYTES = 8
+_NO_STORY = Story([], [])
+
+
+class StoredContact(Struct, array_like=True):
+    """A contact as it stands in the state topic. `seen`: 8-byte hashes of events that are only news."""
+
+    facts: list[Fact]
+    seen: bytes
+    news_ms: int
+    touched_ms: int
+    expired: dict[str, int]
+
+
+class Contact:
+    """One contact in memory. `touched_ms`: when we last received anything of it."""
+
+    __slots__ = ("_packed", "expired", "facts", "final_at_ms", "news_ms", "seen", "story", "touched_ms")
+
+    def __init__(self) -> None:
+        self.facts: list[Fact] = []
+        self.seen = b""
+        self.news_ms = 0
+        self.touched_ms = 0
+        self.expired: dict[str, int] = {}
+        """Waiting visits given up for lack of news: from when on, by segment. News take them up again."""
+        self.final_at_ms: int | None = None
+        """When it may be forgotten, once that has been looked up."""
+        self.story: Story = _NO_STORY
+        self._packed: bytes | None = None
+
+    @property
+    def is_packed(self) -> bool:
+        return self._packed is not None
+
+    def knows(self, event: ev.ContactEvent) -> bool:
+        """Whether this event was told before."""
+        for fact in self.facts:
+            if fact.id == event.id and fact.source == event.source:
+                return True
+        return bool(self.seen) and _is_in(self.seen, _hash(event))
+
+    def add(self, event: ev.ContactEvent) -> bool:
+        """Keeps what the event tells; True when the story is to be told again."""
+        fact = fact_of(event)
+        if fact is not None:
+            self.facts.append(fact)
+        else:
+            self.seen += _hash(event)
+        if event.occurred_ms > self.news_ms:
+            self.news_ms = event.occurred_ms
+        if event.received_ms > self.touched_ms:
+            self.touched_ms = event.received_ms
+        self.final_at_ms = None
+        had_expired = bool(self.expired)
+        self.expired = {}
+        return fact is not None or had_expired
+
+    def retell(self, name: str, terms: Terms) -> Story:
+        """Tells the story anew from the facts; gives the one told before."""
+        before = self.story
+        self.story = tell(name, self.facts, terms, self.expired)
+        return before
+
+    def pack(self) -> None:
+        """Keeps the facts as bytes and forgets the story until it is needed again."""
+        self._packed = _encoder.encode(self.facts)
+        self.facts, self.story = [], _NO_STORY
+
+    def unpack(self, name: str, terms: Terms) -> None:
+        """Undoes `pack`."""
+        if self._packed is not None:
+            self.facts, self._packed = _facts.decode(self._packed), None
+            self.retell(name, terms)
+
+    def stored(self) -> StoredContact:
+        facts = self.facts if self._packed is None else _facts.decode(self._packed)
+        return StoredContact(facts, self.seen, self.news_ms, self.touched_ms, self.expired)
+
+    @classmethod
+    def restored(cls, stored: StoredContact) -> "Contact":
+        contact = cls()
+        contact.facts, contact.seen = stored.facts, stored.seen
+        contact.news_ms, contact.touched_ms = stored.news_ms, stored.touched_ms
+        contact.expired = stored.expired
+        return contact
+
+    def is_waiting(self) -> bool:
+        return any(v.outcome is None for v in self.story.visits)
+
+    def forget_after_ms(self) -> int:
+        """How long after its last news a contact that does not wait may be forgotten."""
+        if any(s.end_ms is None for s in self.story.spans):
+            return FORGET_TALKING_AFTER_MS
+        return FORGET_AFTER_MS
+
+    def spans_of(self) -> dict[str, tuple[Span, ...]]:
+        """The story's spans by agent."""
+        spans: dict[str, tuple[Span, ...]] = {}
+        for span in self.story.spans:
+            spans[span.agent] = (*spans.get(span.agent, ()), span)
+        return spans
+
+
+_encoder = msgspec.msgpack.Encoder()
+_facts = msgspec.msgpack.Decoder(list[Fact])
+
+
+def fact_of(event: ev.ContactEvent) -> Fact | None:
+    """What figures depend on in an event; None when it is only news of the contact."""
+    match event:
+        case ev.QueueEntered():
+            return Fact(
+                Kind.ENTERED,
+                event.occurred_ms,
+                event.id,
+                event.source,
+                event.rank,
+                event.segment,
+                event.queue,
+            )
+        case ev.QueueLeft():
+            return _fact(Kind.LEFT, event, event.queue, event.agent, event.outcome)
+        case ev.AgentAccepted():
+            return _fact(Kind.ACCEPTED, event, event.queue, event.agent)
+        case ev.AgentOffered():
+            return _fact(Kind.OFFERED, event, event.queue, event.agent)
+        case ev.AgentNoAnswer() | ev.AgentOfferEnded():
+            return _fact(Kind.OFFER_ENDED, event, event.queue, event.agent)
+        case ev.TalkEnded():
+            return _fact(Kind.TALK_ENDED, event, event.queue, event.agent)
+        case ev.WrapStart():
+            return _fact(Kind.WRAP_START, event, None, event.agent)
+        case ev.WrapEnd():
+            return _fact(Kind.WRAP_END, event, None, event.agent)
+        case ev.Transfer() if event.from_queue is not None and event.kind == "queue":
+            return Fact(
+                Kind.LEFT,
+                event.occurred_ms,
+                event.id,
+                event.source,
+                event.rank,
+                None,
+                event.from_queue,
+                None,
+                Outcome.TRANSFERRED,
+            )
+        case ev.ContactEnded():
+            return Fact(Kind.CONTACT_ENDED, event.occurred_ms, event.id, event.source, event.rank)
+        case _:
+            return None
+
+
+_InVisit = (
+    ev.QueueLeft
+    | ev.AgentAccepted
+    | ev.AgentOffered
+    | ev.AgentNoAnswer
+    | ev.AgentOfferEnded
+    | ev.TalkEnded
+    | ev.WrapStart
+    | ev.WrapEnd
+)
+
+
+def _fact(kind: Kind, event: _InVisit, queue: str | None, agent: str | None, word: str | None = None) -> Fact:
+    return Fact(
+        kind, event.occurred_ms, event.id, event.source, event.rank, event.segment, queue, agent, word
+    )
+
+
+def _hash(event: ev.ContactEvent) -> bytes:
+    return blake2b(f"{event.source}\x00{event.id}".encode(), digest_size=_HASH_BYTES).digest()
+
+
+def _is_in(hashes: bytes, wanted: bytes) -> bool:
+    at = hashes.find(wanted)
+    while at >= 0 and at % _HASH_BYTES:
+        at = hashes.find(wanted, at + 1)
+    return at >= 0

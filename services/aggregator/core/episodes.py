@@ -1,0 +1,70 @@
+"""Episodes of a long wait: when one begins and when it is over, from the waits alone. SEMANTICS.md §8.
+
+An episode begins at the first instant at which somebody has waited the limit, and is over at the
+first instant at which nobody still waiting has waited the clear value. Instants here are on our
+clock (skew of the source applied).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+Key = tuple[str, str]
+
+
+class Wait(NamedTuple):
+    """One contact's wait: [entered_ms, ended_ms), None while it lasts. `skew_ms` is in both already."""
+
+    key: Key
+    entered_ms: int
+    ended_ms: int | None
+    skew_ms: int = 0
+
+    def reaches(self, limit_ms: int, now_ms: int) -> bool:
+        """Whether the contact was still waiting when it had waited so long, up to now."""
+        crossing = self.entered_ms + limit_ms
+        return crossing <= now_ms and (self.ended_ms is None or crossing < self.ended_ms)
+
+
+class Span(NamedTuple):
+    """A past episode: from the crossing to its end."""
+
+    crossed_ms: int
+    ended_ms: int
+
+
+def first_crossing(
+    waits: Iterable[Wait], limit_ms: int, *, known: Sequence[Span], since_ms: int, now_ms: int
+) -> Wait | None:
+    """The wait whose crossing begins the first episode that is not known yet; None when there is none."""
+    best: Wait | None = None
+    for wait in waits:
+        if not wait.reaches(limit_ms, now_ms) or wait.entered_ms + limit_ms < since_ms:
+            continue
+        if best is not None and (wait.entered_ms, wait.key) >= (best.entered_ms, best.key):
+            continue
+        if not _is_covered(wait, limit_ms, known):
+            best = wait
+    return best
+
+
+def over_at(waits: Iterable[Wait], clear_ms: int, *, from_ms: int, now_ms: int) -> int | None:
+    """The first instant from `from_ms` on, up to now, at which nobody holds the episode open; None: it lasts."""
+    at_ms = from_ms
+    for wait in sorted(waits, key=lambda w: (w.entered_ms, w.key)):
+        if wait.entered_ms + clear_ms > at_ms:
+            break
+        if wait.ended_ms is None:
+            return None
+        if wait.ended_ms > wait.entered_ms + clear_ms:
+            at_ms = max(at_ms, wait.ended_ms)
+    return at_ms if at_ms <= now_ms else None
+
+
+_SKEW_DRIFT_MS = 1000
+"""How far a crossing may move because the measured skew did."""
+
+
+def _is_covered(wait: Wait, limit_ms: int, known: Sequence[Span]) -> bool:
+    crossing = wait.entered_ms + limit_ms
+    drift = _SKEW_DRIFT_MS if wait.skew_ms else 0
+    return any(s.crossed_ms - drift <= crossing <= s.ended_ms + drift for s in known)

@@ -1,0 +1,227 @@
+"""One partition of `vigie.events`: all that is known of its sites, as of one offset. The door of the core.
+
+The shell restores it, folds records into it one by one, flushes what changed, publishes what is
+due. Every method is a plain function of what was folded and of the `now_ms` given.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from schemas import topics
+from schemas.board import DeadLetter
+from schemas.codec import decode_event, encode
+from schemas.config import Config
+from schemas.errors import InvalidMessage
+from schemas.events import EVERY_SITE, SourceHeartbeat
+from services.aggregator.core import records as r
+from services.aggregator.core.counts import CoreCounts
+from services.aggregator.core.display import Display
+from services.aggregator.core.observed import Observed
+from services.aggregator.core.site import Site
+from services.aggregator.core.site_state import Change, mark_everything, restore, take_changes
+
+BEHIND_ON_S = 2.0
+BEHIND_OFF_S = 1.0
+_SWEEP_EVERY_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """A record to be written to a topic."""
+
+    topic: str
+    key: bytes
+    value: bytes | None
+
+
+class Partition:
+    """The state of one partition. `applied`: offset of the last event folded in, -1 when none."""
+
+    def __init__(self, number: int, config: Config, now_ms: int) -> None:
+        self.number = number
+        self.config = config
+        self.applied = -1
+        self.epoch = 0
+        self.sites: dict[str, Site] = {}
+        self.behind_s = 0.0
+        self.is_catching_up = False
+        self._displays: dict[str, Display] = {}
+        self._observed = Observed(config)
+        self._clock_ms = 0
+        self._swept_ms = 0
+        self._ingest_ms: int | None = None
+        self._is_changed = False
+        self._changed_events = 0
+        for site in config.sites:
+            if topics.partition_of(site.id.encode(), config.kafka.partitions) == number:
+                self._add(site.id, now_ms)
+
+    # -- state ---------------------------------------------------------------------------------
+
+    def restore(self, stored: Mapping[bytes, bytes], now_ms: int) -> None:
+        """Rebuilds the state from the newest record of each key of `vigie.state`.
+
+        `InvalidMessage` when a record cannot be read: then nothing may be folded.
+        """
+        by_site: dict[str, dict[str, list[tuple[list[str], Any]]]] = {}
+        for key, value in stored.items():
+            words, record = r.unpack(key, value)
+            self.epoch = max(self.epoch, record.epoch)
+            if words[0] == r.APPLIED:
+                self.applied, self._clock_ms, self._ingest_ms = (
+                    record.offset,
+                    record.clock_ms,
+                    record.ingest_ms,
+                )
+            else:
+                by_site.setdefault(words[1], {}).setdefault(words[0], []).append((words, record))
+        for site_id, own in by_site.items():
+            site = Site(site_id, self.config, now_ms)
+            restore(site, own, now_ms)
+            self._keep(site)
+
+    def claim(self) -> None:
+        """Makes this worker the one that writes: its records carry a higher epoch from now on."""
+        self.epoch += 1
+        self._is_changed = True
+
+    def mark_everything(self) -> None:
+        """Everything is written again with the next flush (SEMANTICS.md §11)."""
+        self._is_changed = True
+        for site in self.sites.values():
+            mark_everything(site)
+
+    def changes(self) -> list[Change]:
+        """The state records changed since the last call; `applied` last, whenever there are any."""
+        changes = [c for site in self.sites.values() for c in take_changes(site, self.epoch)]
+        if changes or self._is_changed:
+            applied = r.Applied(self.epoch, self.applied, self._clock_ms, self._ingest_ms)
+            changes.append((r.APPLIED_KEY, r.pack(applied)))
+        self._is_changed = False
+        self._changed_events = 0
+        return changes
+
+    def change_bytes(self) -> int:
+        """About how many bytes `changes` would give; a flush must fit one RecordBatch."""
+        return (
+            self._changed_events * _BYTES_PER_EVENT + sum(len(s.queues) for s in self.sites.values()) * 2048
+        )
+
+    # -- facts ---------------------------------------------------------------------------------
+
+    def fold(self, value: bytes | None, *, offset: int, appended_ms: int, now_ms: int) -> DeadLetter | None:
+        """Takes the record at an offset; a dead letter when it cannot be read. Never raises on content."""
+        self.applied = offset
+        self._is_changed = True
+        self._changed_events += 1
+        try:
+            event = decode_event(value or b"")
+        except InvalidMessage as error:
+            return _dead_letter(error, value or b"", offset, now_ms)
+        if event.received_ms > self._clock_ms:
+            self._clock_ms = min(event.received_ms, appended_ms + _CLOCK_SLACK_MS)
+        if isinstance(event, SourceHeartbeat) and event.site == EVERY_SITE:
+            self._hear_ingest(event)
+            return None
+        site = self.sites.get(event.site) or self._add(event.site, now_ms)
+        reason = site.fold(event, now_ms)
+        self._observed.event(event, reason, now_ms)
+        return None
+
+    def set_lag(self, *, end_reached: bool, last_appended_ms: int | None, now_ms: int) -> None:
+        """How far behind the log the fold is (SEMANTICS.md §6): on above 2 s, off below 1 s."""
+        if end_reached or last_appended_ms is None:
+            self.behind_s = 0.0
+        else:
+            self.behind_s = max(0, now_ms - last_appended_ms) / 1000
+        self.is_catching_up = self.behind_s > (BEHIND_OFF_S if self.is_catching_up else BEHIND_ON_S)
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def advance(self, now_ms: int) -> None:
+        """Time-driven transitions: windows, deadlines, silence. Rules wait until the log is caught up with."""
+        for site in self.sites.values():
+            site.advance(now_ms, is_live=not self.is_catching_up)
+        if not self.is_catching_up and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
+            self._swept_ms = self._clock_ms
+            for site in self.sites.values():
+                site.sweep(self._clock_ms)
+
+    def next_deadline_ms(self, now_ms: int) -> int | None:
+        """When `advance` must be called next for a wait rule; None while catching up."""
+        if self.is_catching_up:
+            return None
+        deadlines = (site.next_deadline_ms(now_ms) for site in self.sites.values())
+        return min((d for d in deadlines if d is not None), default=None)
+
+    # -- what goes out -------------------------------------------------------------------------
+
+    def outbox(self) -> list[Publication]:
+        """Alerts that the broker is not known to have. To be sent after the flush that holds them."""
+        return [
+            Publication(topics.ALERTS.name, alert.alert_id.encode(), encode(alert))
+            for site in self.sites.values()
+            for alert in site.alerts.stored.outbox
+        ]
+
+    def published(self, publications: Sequence[Publication]) -> None:
+        """The broker has these; they leave the outbox with the next flush."""
+        sent = {p.value for p in publications}
+        for site in self.sites.values():
+            if site.alerts.stored.outbox:
+                site.alerts.published([a for a in site.alerts.stored.outbox if encode(a) in sent])
+
+    def rows(self, now_ms: int, *, everything: bool = False) -> list[Publication]:
+        """The rows of the board that are due, or all of them."""
+        return [
+            Publication(topics.SNAPSHOTS.name, key, encode(row))
+            for display in self._displays.values()
+            for key, row in display.rows(
+                now_ms, behind_s=self.behind_s, is_catching_up=self.is_catching_up, everything=everything
+            )
+        ]
+
+    def observe(self) -> CoreCounts:
+        """What was counted since the last call, for Prometheus."""
+        return self._observed.drain(self.sites.values())
+
+    def _hear_ingest(self, event: SourceHeartbeat) -> None:
+        if self._ingest_ms is None or event.received_ms > self._ingest_ms:
+            self._ingest_ms = event.received_ms
+        for site in self.sites.values():
+            site.ingest_ms = self._ingest_ms
+
+    def _add(self, site_id: str, now_ms: int) -> Site:
+        site = Site(site_id, self.config, now_ms)
+        site.start(now_ms)
+        return self._keep(site)
+
+    def _keep(self, site: Site) -> Site:
+        site.ingest_ms = self._ingest_ms
+        self.sites[site.id] = site
+        self._displays[site.id] = Display(site)
+        return site
+
+
+_BYTES_PER_EVENT = 1024
+"""What one event makes a flush grow by at the most, its contact's and agent's records included."""
+_CLOCK_SLACK_MS = 60_000
+"""How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
+
+PartitionFactory = Callable[[int, Config, int], Partition]
+"""(number, configuration, now_ms) → a partition."""
+
+
+def _dead_letter(error: InvalidMessage, value: bytes, offset: int, now_ms: int) -> DeadLetter:
+    return DeadLetter(
+        source="vigie/aggregator",
+        reason=error.reason,
+        detail=error.detail,
+        sha256=sha256(value).hexdigest(),
+        size=len(value),
+        received_ms=now_ms,
+        topic=topics.EVENTS.name,
+        offset=offset,
+    )

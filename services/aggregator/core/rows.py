@@ -1,0 +1,282 @@
+"""From the counts of a queue to its row on the board. Shapes: INTERFACE.md §5; meanings: SEMANTICS.md §3 to §6.
+
+Reads, never changes. Ratios stay numerator and denominator until here; without denominator there
+is no value.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from schemas.board import Limits, QueueRow, Ratio, ServiceLevel, StateCounts, Trend, Window
+from schemas.vocabulary import AgentState, Attribution, Freshness, WindowName
+from services.aggregator.core import cells as c
+from services.aggregator.core.agents import Agent, counted_ahead
+from services.aggregator.core.percentiles import quantiles
+from services.aggregator.core.queues import Queue
+from services.aggregator.core.service_level import abandonment, fraction
+from services.aggregator.core.sources import Heard
+from services.aggregator.core.state_time import StateTime, Times
+from services.aggregator.core.trend import MINUTE_MS, POINTS
+from services.aggregator.core.windows import BUCKET_MS
+
+MAX_ENTERED = 200
+_EMPTY = [0] * c.SIZE
+_NEVER_MS = 1 << 60
+_BUCKETS_PER_MINUTE = MINUTE_MS // BUCKET_MS
+
+
+class Surroundings(NamedTuple):
+    """What a queue's row needs from beyond the queue. `skews`: ms to add, by source, where not 0."""
+
+    agents: list[Agent]
+    heard: Heard
+    skews: dict[str, int]
+    behind_s: float
+    is_catching_up: bool
+    is_open: bool
+    changes_ms: int | None
+    now_ms: int
+
+
+class Percentiles(NamedTuple):
+    """p50 and p90 of each window, in ms, as of an instant: they are looked up once a second."""
+
+    at_ms: int
+    values: dict[WindowName, list[float | None]]
+
+
+def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, trend: Trend) -> QueueRow:
+    """The whole row of a queue, as of now."""
+    now_ms = around.now_ms
+    config = queue.config
+    since = waiting_since(queue, around.skews)
+    ahead = _ahead(around.agents, now_ms, config.id)
+    return QueueRow(
+        site=config.site,
+        queue=config.id,
+        label=config.label_in_force,
+        short=config.short_in_force,
+        channel=config.channel,
+        team=config.team,
+        sources=sorted(queue.sources),
+        as_of_ms=now_ms,
+        heard_ms=around.heard.heard_ms,
+        stale_at_ms=around.heard.stale_at_ms,
+        behind_s=around.behind_s,
+        open=around.is_open,
+        changes_ms=around.changes_ms,
+        limits=Limits(
+            wait_s=config.wait_limit_in_force_s,
+            service_level=config.service_level.target,
+            occupancy=config.occupancy,
+        ),
+        freshness=freshness(around.heard, now_ms, is_catching_up=around.is_catching_up),
+        age_ms=None,
+        waiting=len(since),
+        oldest_entered_ms=since[0] if since else None,
+        longest_wait_s=max(0, now_ms - since[0]) / 1000 if since else None,
+        pre_breach=None,
+        agents=state_counts(around.agents, now_ms, config.id),
+        windows={name: _window(name, queue, ahead, percentiles, around) for name in WindowName},
+        trend=trend,
+        entered_ms=since[:MAX_ENTERED],
+    )
+
+
+def waiting_since(queue: Queue, skews: dict[str, int]) -> list[int]:
+    """Instants of entry on our clock, oldest first (SEMANTICS.md §2)."""
+    if not skews:
+        return queue.entered
+    return sorted(v.entered_ms + skews.get(v.source, 0) for v in queue.waiting.values())
+
+
+def freshness(heard: Heard, now_ms: int, *, is_catching_up: bool) -> Freshness:
+    """SEMANTICS.md §6; stale and never heard come before catching up."""
+    if heard.heard_ms is None:
+        return Freshness.UNKNOWN
+    if heard.is_stale(now_ms):
+        return Freshness.STALE
+    return Freshness.CATCHING_UP if is_catching_up else Freshness.LIVE
+
+
+def state_counts(agents: Iterable[Agent], now_ms: int, queue: str | None) -> StateCounts:
+    """Agents by state: those whose queues hold the queue now, or all of a site (None)."""
+    counts = dict.fromkeys(AgentState, 0)
+    for agent in agents:
+        moment = agent.now(now_ms)
+        if moment is not None and (queue is None or queue in moment.queues):
+            counts[moment.state] += 1
+    return StateCounts(**{state.value: n for state, n in counts.items()})
+
+
+def ratio(numerator: float, denominator: float) -> Ratio:
+    """A ratio with its parts; no value without denominator."""
+    if not denominator:
+        return Ratio(value=None, numerator=numerator, denominator=denominator)
+    return Ratio(value=numerator / denominator, numerator=numerator, denominator=denominator)
+
+
+def occupancy(
+    state_time: StateTime, window: WindowName, ahead: Times, now_ms: int, midnight_ms: int
+) -> Ratio:
+    """(in contact + wrap-up) / (in contact + wrap-up + available + ringing), seconds of agents."""
+    times = state_time.times(window, now_ms, midnight_ms)
+    return ratio((times.busy_ms - ahead.busy_ms) / 1000, (times.staffed_ms - ahead.staffed_ms) / 1000)
+
+
+def ahead_of(agents: Iterable[Agent], now_ms: int) -> Times:
+    """What the state time of a site counts for moments after now."""
+    return _ahead(agents, now_ms, None)
+
+
+def look_up_percentiles(queue: Queue, now_ms: int) -> Percentiles:
+    """p50 and p90 of every window."""
+    values = {}
+    for name in WindowName:
+        if name is WindowName.TODAY:
+            day = queue.days.get(queue.today.number)
+            waits = day.waits if day else {}
+        else:
+            waits = queue.windows.totals[name].waits
+        values[name] = quantiles(waits, 0.5, 0.9)
+    return Percentiles(now_ms, values)
+
+
+def trend(queue: Queue, around: Surroundings) -> Trend:
+    """60 minutes: contacts by minute of attribution, longest wait by presence (SEMANTICS.md §3)."""
+    now_ms = around.now_ms
+    last = now_ms // MINUTE_MS
+    first = last - POINTS + 1
+    since = waiting_since(queue, around.skews)
+    oldest = since[0] if since else None
+    points = [_point(queue, around, minute) for minute in range(first, last + 1)]
+    longest = (
+        queue.minutes.longest_ms(minute, oldest_waiting_ms=oldest, now_ms=now_ms)
+        for minute in range(first, last + 1)
+    )
+    return Trend(
+        from_ms=first * MINUTE_MS,
+        offered=[p[0] for p in points],
+        abandoned=[p[1] for p in points],
+        service_level=[p[2] for p in points],
+        longest_wait_s=[None if ms is None else ms / 1000 for ms in longest],
+    )
+
+
+def _point(queue: Queue, around: Surroundings, minute: int) -> tuple[int, int, float | None]:
+    """Offered, abandoned and service level of one minute's cohort."""
+    start, end = minute * MINUTE_MS, (minute + 1) * MINUTE_MS
+    number = minute * _BUCKETS_PER_MINUTE
+    waiting = past = 0
+    if queue.entered:
+        waiting = bisect_left(queue.entered, end) - bisect_left(queue.entered, start)
+        past = _waiting_past(queue, around, start, end, by_entry=not queue.terms.is_deferred)
+    total = _EMPTY
+    for bucket in queue.windows.between(number, number + _BUCKETS_PER_MINUTE):
+        total = bucket.cells if total is _EMPTY else [a + b for a, b in zip(total, bucket.cells, strict=True)]
+    met, of = fraction(queue.terms.definition, c.parts(total, past))
+    return _closed(total) + waiting, total[c.ABANDONED], met / of if of else None
+
+
+def _closed(counts: list[int]) -> int:
+    """Visits that have an outcome."""
+    return sum(counts[c.CLOSED]) - counts[c.SHORT]
+
+
+def _window(
+    name: WindowName,
+    queue: Queue,
+    ahead: Times,
+    percentiles: Percentiles,
+    around: Surroundings,
+) -> Window:
+    now_ms, midnight_ms = around.now_ms, queue.today.start_ms
+    if name is WindowName.TODAY:
+        day = queue.days.get(queue.today.number)
+        start, counts = midnight_ms, day.cells if day else _EMPTY
+        longest = queue.longest_today_ms()
+    else:
+        total = queue.windows.totals[name]
+        start, counts = total.first * BUCKET_MS, total.cells
+        longest = queue.windows.longest_ms(total)
+    place = bisect_left(queue.entered, start)
+    if place < len(queue.entered):
+        longest = max(longest or 0, now_ms - queue.entered[place])
+    waiting = len(queue.entered) - place
+    by_entry = not queue.terms.is_deferred or name is WindowName.TODAY
+    past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
+    offered = _closed(counts) + waiting
+    p50, p90 = percentiles.values[name]
+    return Window(
+        from_ms=start,
+        to_ms=now_ms,
+        offered=offered,
+        answered=counts[c.ANSWERED],
+        abandoned=counts[c.ABANDONED],
+        short_abandoned=counts[c.SHORT],
+        left={word: counts[cell] for word, cell in c.LEFT_CELLS},
+        waiting=waiting,
+        waiting_past_threshold=past,
+        left_past_threshold=counts[c.SL_MISSED],
+        late=counts[c.LATE],
+        duplicates=counts[c.DUPLICATES],
+        service_level=_service_level(queue, counts, past),
+        abandonment=_abandonment(queue, counts, offered),
+        asa_s=ratio(counts[c.WAIT_MS] / 1000, counts[c.SL_ANSWERED]),
+        aht_s=ratio(counts[c.HANDLE_MS] / 1000, counts[c.HANDLED]),
+        wait_p50_s=None if p50 is None else p50 / 1000,
+        wait_p90_s=None if p90 is None else p90 / 1000,
+        longest_wait_s=None if longest is None else max(0, longest) / 1000,
+        occupancy=occupancy(queue.state_time, name, ahead, now_ms, midnight_ms),
+    )
+
+
+def _waiting_past(queue: Queue, around: Surroundings, start: int, end: int, *, by_entry: bool) -> int:
+    """Those waiting beyond the threshold: entered in [start, end), or whose threshold fell in it."""
+    threshold = queue.terms.threshold_ms
+    if not by_entry:
+        start, end = start - threshold, end - threshold
+    if not around.skews:
+        end = min(end, around.now_ms - threshold)
+        return max(0, bisect_left(queue.entered, end) - bisect_left(queue.entered, start))
+    latest = around.now_ms - threshold
+    return sum(
+        1
+        for v in queue.waiting.values()
+        if start <= v.entered_ms < end and v.entered_ms + around.skews.get(v.source, 0) < latest
+    )
+
+
+def _service_level(queue: Queue, counts: list[int], past: int) -> ServiceLevel:
+    terms = queue.terms
+    met, of = fraction(terms.definition, c.parts(counts, past))
+    return ServiceLevel(
+        value=met / of if of else None,
+        numerator=met,
+        denominator=of,
+        threshold_s=terms.threshold_ms / 1000,
+        definition=terms.definition,
+        since_ms=terms.since_ms,
+        attribution=Attribution.DECISION if terms.is_deferred else Attribution.OFFER,
+    )
+
+
+def _abandonment(queue: Queue, counts: list[int], offered: int) -> Ratio | None:
+    """None on deferred channels, where nobody hangs up: it does not apply."""
+    if queue.terms.is_deferred:
+        return None
+    numerator, denominator = abandonment(
+        queue.terms.definition, abandoned=counts[c.ABANDONED], short=counts[c.SHORT], offered=offered
+    )
+    return ratio(numerator, denominator)
+
+
+def _ahead(agents: Iterable[Agent], now_ms: int, queue: str | None) -> Times:
+    busy_ms = staffed_ms = 0
+    for agent in agents:
+        if agent.timeline and agent.timeline[-1].at_ms > now_ms:
+            busy, staffed = counted_ahead(agent, now_ms, queue)
+            busy_ms += busy
+            staffed_ms += staffed
+    return Times(busy_ms, staffed_ms)

@@ -1,0 +1,162 @@
+"""A site to records and back: what is stored of it, and how its memory is rebuilt. DESIGN.md §2.3."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from schemas.vocabulary import Channel
+from services.aggregator.core import records as r
+from services.aggregator.core.agents import Agent
+from services.aggregator.core.alerts import AlertBook
+from services.aggregator.core.contacts import Contact
+from services.aggregator.core.queues import Queue
+from services.aggregator.core.site import Site
+from services.aggregator.core.state_time import StateTime
+
+Change = tuple[bytes, bytes | None]
+"""A record's key and value; None: the record is gone."""
+
+
+def take_changes(site: Site, epoch: int) -> Iterable[Change]:
+    """The records of what changed since the last call, which are then unmarked."""
+    yield from _contacts(site, epoch)
+    for name in site.changed_agents:
+        agent = site.agents[name]
+        spans = {contact: list(several) for contact, several in agent.spans.items()}
+        stored = r.StoredAgent(epoch, agent.said, spans, agent.contact_queues, agent.first_ms, agent.frozen)
+        yield r.key(r.AGENT, site.id, name), r.pack(stored)
+    site.changed_agents.clear()
+    for queue in site.queues.values():
+        yield from _queue(site, queue, epoch)
+    for number in site.state_time.changed:
+        sums = site.state_time.buckets.get(number)
+        value = r.pack(r.StoredBucket(epoch, None, sums)) if sums else None
+        yield r.key(r.BUCKET, site.id, "", str(number)), value
+    site.state_time.changed.clear()
+    if site.sources_changed or site.state_time.sums_changed:
+        times = site.state_time
+        sources = list(site.sources.values())
+        stored_site = r.StoredSite(epoch, sources, times.base, times.today, times.today_first)
+        yield r.key(r.SITE, site.id), r.pack(stored_site)
+        site.sources_changed = site.state_time.sums_changed = False
+    if site.alerts.is_changed:
+        yield r.key(r.ALERTS, site.id), r.pack(r.StoredAlerts(epoch, site.alerts.stored))
+        site.alerts.is_changed = False
+
+
+def mark_everything(site: Site) -> None:
+    """Marks all as changed: another writer may have written in between (SEMANTICS.md §11)."""
+    site.changed_contacts.update(site.contacts)
+    site.changed_agents.update(site.agents)
+    for queue in site.queues.values():
+        queue.touch()
+        queue.windows.changed.update(queue.windows.buckets)
+        queue.state_time.changed.update(queue.state_time.buckets)
+    site.state_time.changed.update(site.state_time.buckets)
+    site.sources_changed = site.alerts.is_changed = True
+
+
+def restore(site: Site, stored: dict[str, list[tuple[list[str], Any]]], now_ms: int) -> None:
+    """Rebuilds a fresh site from its records, by kind of record, as of the last flush."""
+    for words, record in stored.get(r.QUEUE, ()):
+        _restore_queue(site, words[2], record, now_ms)
+    for words, record in stored.get(r.BUCKET, ()):
+        _restore_bucket(site, words[2], int(words[3]), record, now_ms)
+    for _, record in stored.get(r.SITE, ()):
+        site.sources = {s.name: s for s in record.sources}
+        site.state_time.base, site.state_time.today = record.base, record.today
+        site.state_time.today_first = record.today_first
+    for _, record in stored.get(r.ALERTS, ()):
+        site.alerts = AlertBook(site.id, record.alerts)
+    site.start(now_ms)
+    for words, record in stored.get(r.CONTACT, ()):
+        _restore_contact(site, words[2], Contact.restored(record.contact))
+    for words, record in stored.get(r.AGENT, ()):
+        _restore_agent(site, words[2], record, now_ms)
+    for queue in site.queues.values():
+        site.adopt_if_other(queue, now_ms)
+
+
+def _contacts(site: Site, epoch: int) -> Iterable[Change]:
+    for name in site.changed_contacts:
+        contact = site.contacts.get(name)
+        value = None if contact is None else r.pack(r.StoredContactRecord(epoch, contact.stored()))
+        yield r.key(r.CONTACT, site.id, name), value
+    site.changed_contacts.clear()
+
+
+def _queue(site: Site, queue: Queue, epoch: int) -> Iterable[Change]:
+    windows, times = queue.windows, queue.state_time
+    for number in windows.changed | times.changed:
+        counts, sums = windows.buckets.get(number), times.buckets.get(number)
+        value = None
+        if counts is not None or sums is not None:
+            value = r.pack(r.StoredBucket(epoch, counts, sums))
+        yield r.key(r.BUCKET, site.id, queue.config.id, str(number)), value
+    windows.changed.clear()
+    times.changed.clear()
+    if queue.is_changed or times.sums_changed:
+        yield r.key(r.QUEUE, site.id, queue.config.id), r.pack(_stored_queue(queue, epoch))
+        queue.is_changed = times.sums_changed = False
+
+
+def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
+    times = queue.state_time
+    return r.StoredQueue(
+        epoch,
+        queue.channel,
+        queue.channel_told,
+        queue.terms,
+        list(queue.days.values()),
+        times.base,
+        times.today,
+        times.today_first,
+        sorted(queue.sources),
+    )
+
+
+def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) -> None:
+    """Puts back what is stored, measured as it was then; other terms are adopted when all is back."""
+    queue = site.unstarted_queue(name, Channel(record.channel), now_ms)
+    queue.channel_told, queue.terms = record.channel_told, record.terms
+    queue.days = {d.number: d for d in record.days}
+    queue.sources = set(record.sources)
+    _restore_times(queue.state_time, record)
+
+
+def _restore_times(times: StateTime, record: r.StoredQueue) -> None:
+    times.base, times.today, times.today_first = record.base, record.today, record.today_first
+
+
+def _restore_bucket(site: Site, name: str, number: int, record: r.StoredBucket, now_ms: int) -> None:
+    if not name:
+        if record.state_time is not None:
+            site.state_time.buckets[number] = record.state_time
+        return
+    queue = site.unstarted_queue(name, None, now_ms)
+    if record.counts is not None:
+        queue.windows.restore(number, record.counts)
+    if record.state_time is not None:
+        queue.state_time.buckets[number] = record.state_time
+
+
+def _restore_contact(site: Site, name: str, contact: Contact) -> None:
+    site.contacts[name] = contact
+    contact.retell(name, site.wrap_up_ms)
+    for visit in contact.story.visits:
+        queue = site.queues[visit.queue]
+        if visit.outcome is None:
+            queue.put(visit)
+        else:
+            queue.remember(visit)
+
+
+def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) -> None:
+    agent = Agent(name)
+    agent.said, agent.contact_queues = record.said, record.contact_queues
+    agent.spans = {contact: tuple(several) for contact, several in record.spans.items()}
+    agent.first_ms, agent.frozen = record.first_ms, record.frozen
+    agent.restored()
+    site.agents[name] = agent
+    site.shown_agents.add(name)
+    for queue in agent.timeline[-1].queues if agent.timeline else ():
+        site.queue(queue, now_ms).agents.add(name)

@@ -1,0 +1,366 @@
+"""From the facts of one contact to its visits: who waited where, how long, and how it ended.
+
+A function of the set of facts: their order of arrival and their repeats do not matter. Rules:
+SEMANTICS.md §1 (identity, contradictions) and §5 (agents' states that follow from contacts).
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from enum import IntEnum
+from typing import NamedTuple
+
+from msgspec import Struct
+
+from schemas.vocabulary import AgentState, Outcome
+
+
+class Kind(IntEnum):
+    """Kinds of facts that figures depend on. Others only count as news of the contact."""
+
+    ENTERED = 0
+    LEFT = 1
+    ACCEPTED = 2
+    TALK_ENDED = 3
+    WRAP_START = 4
+    WRAP_END = 5
+    OFFERED = 6
+    OFFER_ENDED = 7
+    CONTACT_ENDED = 8
+
+
+class Fact(Struct, array_like=True, frozen=True, gc=False):
+    """One fact as its source told it. `word` is the outcome of a LEFT."""
+
+    kind: int
+    at_ms: int
+    id: str
+    source: str
+    rank: int = 0
+    segment: str | None = None
+    queue: str | None = None
+    agent: str | None = None
+    word: str | None = None
+
+
+class Span(NamedTuple):
+    """An agent's time with a visit: `end_ms` None while it lasts."""
+
+    agent: str
+    state: AgentState
+    start_ms: int
+    end_ms: int | None
+    queue: str | None
+    contact: str
+
+
+class Visit:
+    """One visit to one queue, as its facts say now. `outcome` None: the contact waits."""
+
+    __slots__ = (
+        "accepted_ms",
+        "agent",
+        "ended_ms",
+        "entered_ms",
+        "handle_ms",
+        "inferred",
+        "key",
+        "outcome",
+        "queue",
+        "source",
+        "talk_ended_ms",
+        "wrapped",
+    )
+
+    def __init__(self, key: tuple[str, str], queue: str, entered_ms: int, source: str) -> None:
+        self.key = key
+        self.queue = queue
+        self.entered_ms = entered_ms
+        self.source = source
+        self.outcome: Outcome | None = None
+        self.ended_ms: int | None = None
+        self.agent: str | None = None
+        self.inferred = False
+        self.talk_ended_ms: int | None = None
+        self.handle_ms = 0
+        self.wrapped = False
+        """Whether the end of wrap-up has been told, so that `handle_ms` is whole."""
+
+    def same(self, other: "Visit") -> bool:
+        """Whether both count alike."""
+        return (
+            self.entered_ms == other.entered_ms
+            and self.outcome is other.outcome
+            and self.ended_ms == other.ended_ms
+            and self.talk_ended_ms == other.talk_ended_ms
+            and self.handle_ms == other.handle_ms
+            and self.queue == other.queue
+            and self.source == other.source
+            and self.key == other.key
+        )
+
+    @property
+    def wait_ms(self) -> int:
+        """Milliseconds from entering to the outcome; never below 0. Only once there is an outcome."""
+        assert self.ended_ms is not None  # a waiting visit is asked for its wait by its queue, with a now
+        return max(0, self.ended_ms - self.entered_ms)
+
+
+class Story(NamedTuple):
+    """What the facts of one contact amount to."""
+
+    visits: list[Visit]
+    spans: list[Span]
+
+
+Terms = Callable[[str], int | None]
+"""How long wrap-up lasts at the most, in ms, by source; None: until it is told to end."""
+
+
+class _Draft:
+    """The facts of one segment, being gathered."""
+
+    __slots__ = ("entered", "facts", "name")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.entered: Fact | None = None
+        self.facts: list[Fact] = []
+
+    @property
+    def entered_ms(self) -> int:
+        assert self.entered is not None  # only drafts with an entry are compared by it
+        return self.entered.at_ms
+
+
+_SILENCE = 10
+"""A contact without news for so many wait limits is no longer waiting (SEMANTICS.md §1)."""
+
+
+def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str, int]) -> Story:
+    """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
+    drafts = _gather(contact, facts)
+    ends = [f for f in facts if f.kind == Kind.CONTACT_ENDED]
+    visits: list[Visit] = []
+    spans: list[Span] = []
+    for draft in drafts:
+        visit = None
+        if draft.entered is not None:
+            visit = _settle(contact, draft.entered, draft, ends)
+            if visit.outcome is None and draft.name in expired:
+                visit.outcome, visit.ended_ms, visit.inferred = Outcome.UNKNOWN, expired[draft.name], True
+            visits.append(visit)
+        _follow_agents(contact, draft, visit, ends, terms, spans)
+    return Story(visits, spans)
+
+
+def segment_name(contact: str, queue: str, entered_ms: int) -> str:
+    """The name of a visit whose source names none: contact + queue + instant of entry."""
+    return f"{contact}/{queue}/{entered_ms}"
+
+
+def _gather(contact: str, facts: Sequence[Fact]) -> Iterable[_Draft]:
+    """Facts by segment: first those that name theirs, then those that only name a queue, then the rest."""
+    drafts: dict[str, _Draft] = {}
+    loose: list[Fact] = []
+    for fact in facts:
+        kind = fact.kind
+        if kind == Kind.ENTERED:
+            name = fact.segment or segment_name(contact, fact.queue or "", fact.at_ms)
+            draft = drafts.get(name)
+            if draft is None:
+                draft = drafts[name] = _Draft(name)
+            if draft.entered is None or _weight(fact) < _weight(draft.entered):
+                draft.entered = fact
+        elif fact.segment is not None:
+            draft = drafts.get(fact.segment)
+            if draft is None:
+                draft = drafts[fact.segment] = _Draft(fact.segment)
+            draft.facts.append(fact)
+        elif kind != Kind.CONTACT_ENDED:
+            loose.append(fact)
+    if loose:
+        _place(loose, drafts)
+    return drafts.values()
+
+
+def _place(loose: list[Fact], drafts: dict[str, _Draft]) -> None:
+    """Gives each fact that names no segment to the visit it must belong to, or to one without entry."""
+    if len(drafts) == 1:
+        (only,) = drafts.values()
+        if only.entered is not None:
+            queue = only.entered.queue
+            if all(f.queue is None or f.queue == queue for f in loose):
+                only.facts.extend(loose)
+                return
+    entered = sorted((d for d in drafts.values() if d.entered), key=lambda d: (d.entered_ms, d.name))
+    homeless: list[Fact] = []
+    for fact in loose:
+        if fact.queue is None:
+            homeless.append(fact)
+            continue
+        own = [d for d in entered if d.entered is not None and d.entered.queue == fact.queue]
+        (_latest(own, fact.at_ms) or _without_entry(drafts, fact.queue)).facts.append(fact)
+    homeless.sort(key=lambda f: (f.kind != Kind.ACCEPTED, f.at_ms, f.id))
+    for fact in homeless:
+        home = _accepted_by(drafts, fact) if fact.kind != Kind.ACCEPTED else None
+        (home or _latest(entered, fact.at_ms) or _without_entry(drafts, "")).facts.append(fact)
+
+
+def _latest(drafts: list[_Draft], at_ms: int) -> _Draft | None:
+    """The last that entered at or before the instant, else the first. `drafts` by entry."""
+    before = [d for d in drafts if d.entered_ms <= at_ms]
+    return before[-1] if before else (drafts[0] if drafts else None)
+
+
+def _accepted_by(drafts: dict[str, _Draft], fact: Fact) -> _Draft | None:
+    """The visit that the fact's agent (or anybody, when it names none) accepted last before the fact."""
+    best: tuple[int, str] | None = None
+    for draft in drafts.values():
+        for f in draft.facts:
+            if f.kind != Kind.ACCEPTED or f.at_ms > fact.at_ms:
+                continue
+            if fact.agent is not None and f.agent != fact.agent:
+                continue
+            if best is None or (f.at_ms, draft.name) > best:
+                best = (f.at_ms, draft.name)
+    return drafts[best[1]] if best else None
+
+
+def _without_entry(drafts: dict[str, _Draft], queue: str) -> _Draft:
+    """Where facts wait for an entry to belong to; counted nowhere until then."""
+    return drafts.setdefault(f"\x00{queue}", _Draft(f"\x00{queue}"))
+
+
+def _weight(fact: Fact) -> tuple[int, int, str]:
+    """Smaller wins: higher rank, then earlier, then the smaller id."""
+    return (-fact.rank, fact.at_ms, fact.id)
+
+
+def _settle(contact: str, entered: Fact, draft: _Draft, ends: list[Fact]) -> Visit:
+    """The visit with the outcome that wins among all that its facts tell."""
+    visit = Visit((contact, draft.name), entered.queue or "", entered.at_ms, entered.source)
+    best: tuple[tuple[bool, int, bool, int, str], Outcome, Fact] | None = None
+    accepted: Fact | None = None
+    talk_ended: Fact | None = None
+    for fact in draft.facts:
+        if fact.kind == Kind.LEFT:
+            outcome = Outcome(fact.word or Outcome.UNKNOWN)
+        elif fact.kind == Kind.ACCEPTED:
+            outcome = Outcome.ANSWERED
+            if accepted is None or _weight(fact) < _weight(accepted):
+                accepted = fact
+        else:
+            if fact.kind == Kind.TALK_ENDED and (talk_ended is None or _weight(fact) < _weight(talk_ended)):
+                talk_ended = fact
+            continue
+        weight = _outcome_weight(outcome, fact)
+        if best is None or weight < best[0]:
+            best = (weight, outcome, fact)
+    for fact in ends:
+        if fact.at_ms >= visit.entered_ms:
+            weight = _outcome_weight(Outcome.UNKNOWN, fact)
+            if best is None or weight < best[0]:
+                best = (weight, Outcome.UNKNOWN, fact)
+    if best is None:
+        return visit
+    visit.outcome, decisive = best[1], best[2]
+    if visit.outcome is Outcome.ANSWERED:
+        decisive = accepted or decisive
+        visit.agent = decisive.agent
+        if talk_ended is not None:
+            visit.talk_ended_ms = talk_ended.at_ms
+            wrap_ms = _wrap_ms(draft.facts, talk_ended)
+            visit.wrapped = wrap_ms is not None
+            visit.handle_ms = max(0, talk_ended.at_ms - decisive.at_ms) + (wrap_ms or 0)
+    visit.ended_ms = decisive.at_ms
+    return visit
+
+
+def _outcome_weight(outcome: Outcome, fact: Fact) -> tuple[bool, int, bool, int, str]:
+    """Smaller wins: known, then rank, then anything but abandoned, then the earliest, then the id."""
+    return (
+        outcome is Outcome.UNKNOWN,
+        -fact.rank,
+        outcome is Outcome.ABANDONED,
+        fact.at_ms,
+        fact.id,
+    )
+
+
+def _wrap_ms(facts: list[Fact], talk_ended: Fact) -> int | None:
+    """Wrap-up of a visit: from wrap.start, or from the end of talk; None before it has ended."""
+    start = end = None
+    for fact in facts:
+        if fact.kind == Kind.WRAP_START and (start is None or _weight(fact) < _weight(start)):
+            start = fact
+        elif fact.kind == Kind.WRAP_END and (end is None or _weight(fact) < _weight(end)):
+            end = fact
+    if end is None:
+        return None
+    return max(0, end.at_ms - (start or talk_ended).at_ms)
+
+
+def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
+    """The instant from which a waiting visit counts as `unknown`, if no news of its contact come."""
+    return max(news_ms, visit.entered_ms) + _SILENCE * wait_limit_ms
+
+
+def _follow_agents(
+    contact: str, draft: _Draft, visit: Visit | None, ends: list[Fact], terms: Terms, spans: list[Span]
+) -> None:
+    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (decision on SEMANTICS.md §5)."""
+    queue = draft.entered.queue if draft.entered else next((f.queue for f in draft.facts if f.queue), None)
+    for fact in draft.facts:
+        if fact.agent is None:
+            continue
+        if fact.kind == Kind.ACCEPTED:
+            _talk(contact, queue, fact, draft.facts, ends, terms, spans)
+        elif fact.kind == Kind.OFFERED:
+            end = min(_offer_ends(fact, draft.facts, visit, ends), default=None)
+            spans.append(Span(fact.agent, AgentState.RINGING, fact.at_ms, end, queue, contact))
+
+
+def _offer_ends(offer: Fact, facts: list[Fact], visit: Visit | None, ends: list[Fact]) -> Iterable[int]:
+    """The instants that may end an offer: its own end, somebody's answer, the caller's leaving."""
+    for fact in facts:
+        if fact.at_ms < offer.at_ms:
+            continue
+        if fact.kind == Kind.ACCEPTED or (fact.kind == Kind.OFFER_ENDED and fact.agent == offer.agent):
+            yield fact.at_ms
+    for fact in ends:
+        if fact.at_ms >= offer.at_ms:
+            yield fact.at_ms
+    if visit is not None and visit.ended_ms is not None:
+        yield max(visit.ended_ms, offer.at_ms)
+
+
+def _talk(
+    contact: str,
+    queue: str | None,
+    accepted: Fact,
+    facts: list[Fact],
+    ends: list[Fact],
+    terms: Terms,
+    spans: list[Span],
+) -> None:
+    """In contact from the acceptance to the end of talk or of the contact, then wrap-up."""
+    agent = accepted.agent
+    assert agent is not None  # the caller asks only for facts that name one
+    talk_ended = _first(Kind.TALK_ENDED, agent, accepted.at_ms, facts)
+    closed = min((f.at_ms for f in ends if f.at_ms >= accepted.at_ms), default=None)
+    if talk_ended is None or (closed is not None and closed < talk_ended):
+        spans.append(Span(agent, AgentState.IN_CONTACT, accepted.at_ms, closed, queue, contact))
+        return
+    spans.append(Span(agent, AgentState.IN_CONTACT, accepted.at_ms, talk_ended, queue, contact))
+    end = _first(Kind.WRAP_END, agent, talk_ended, facts)
+    timer = terms(accepted.source)
+    if timer is not None and (end is None or talk_ended + timer < end):
+        end = talk_ended + timer
+    spans.append(Span(agent, AgentState.WRAP_UP, talk_ended, end, queue, contact))
+
+
+def _first(kind: Kind, agent: str, from_ms: int, facts: list[Fact]) -> int | None:
+    """The first fact of a kind at or after an instant that is the agent's, or names no agent."""
+    return min(
+        (f.at_ms for f in facts if f.kind == kind and f.at_ms >= from_ms and f.agent in (agent, None)),
+        default=None,
+    )
