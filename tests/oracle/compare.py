@@ -10,9 +10,9 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.board import StateCounts, Trend, Window
+from schemas.board import SiteWindow, StateCounts, Trend, Window
 from schemas.vocabulary import Channel, WindowName
-from tests.oracle.fold import Figures
+from tests.oracle.fold import Figures, SiteFigures
 
 PERCENTILE_TOLERANCE = 0.01
 FLOAT_TOLERANCE = 1e-6
@@ -37,6 +37,15 @@ class Row(Protocol):
     def trend(self) -> Trend: ...
 
 
+class AgentsOfSite(Protocol):
+    """What a site's row and the oracle's figures have in common."""
+
+    @property
+    def agents(self) -> StateCounts: ...
+    @property
+    def windows(self) -> dict[WindowName, SiteWindow]: ...
+
+
 def differences(expected: Figures, actual: Row) -> list[str]:
     """One line per figure that differs, `path: expected … got …`; empty when the row is right."""
     found = []
@@ -49,7 +58,15 @@ def differences(expected: Figures, actual: Row) -> list[str]:
     return found
 
 
-def _plain(value: Window | Trend | StateCounts) -> object:
+def site_differences(expected: SiteFigures, actual: AgentsOfSite) -> list[str]:
+    """The same for a site's agents and their occupancy."""
+    found = _differences("agents", _plain(expected.agents), _plain(actual.agents))
+    for window, figures in expected.windows.items():
+        found += _differences(f"windows.{window}", _plain(figures), _plain(actual.windows[window]))
+    return found
+
+
+def _plain(value: Window | SiteWindow | Trend | StateCounts) -> object:
     """The struct as plain values; outcomes that nobody left by are dropped from `left`."""
     plain: dict[str, object] = msgspec.to_builtins(value)
     left = plain.get("left")

@@ -5,25 +5,25 @@ SEMANTICS.md §3 (windows, attribution, trend), §4 (service level, abandonment)
 The correction of a source's clock (§2) is not applied.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from schemas.board import Ratio, ServiceLevel, StateCounts, Trend, Window
+from schemas.board import Ratio, SiteWindow, StateCounts, Trend, Window
 from schemas.config import Config, QueueConfig
 from schemas.events import AnyEvent
-from schemas.vocabulary import (
-    LIVE_CHANNELS,
-    Attribution,
-    Channel,
-    Outcome,
-    ServiceLevelDefinition,
-    WindowName,
-)
+from schemas.vocabulary import Channel, Outcome, WindowName
 from tests.oracle.agents import Span, agents, occupancy, state_counts
 from tests.oracle.facts import distinct
+from tests.oracle.service_level import (
+    abandonment_of,
+    attributed,
+    has_left_otherwise,
+    parts_of,
+    service_level_of,
+)
 from tests.oracle.visits import Visit, channels_seen, visits
 
 BUCKET_MS = 10_000
@@ -49,41 +49,10 @@ class Figures(Struct, frozen=True, kw_only=True):
 
 
 class SiteFigures(Struct, frozen=True, kw_only=True):
-    """A site's agents, each once."""
+    """A site's agents, each once, by the names of `schemas.board.SiteRow`."""
 
     agents: StateCounts
-    occupancy: dict[WindowName, Ratio]
-
-
-class Parts(Struct, frozen=True, kw_only=True):
-    """The letters of SEMANTICS.md §4."""
-
-    a: int
-    a_t: int
-    b: int
-    b_t: int
-    s: int
-    d_waiting: int
-    d_left: int
-    d_all: int
-    c_t: int
-
-    @property
-    def d(self) -> int:
-        return self.d_waiting + self.d_left
-
-
-_D = ServiceLevelDefinition
-DEFINITIONS: dict[ServiceLevelDefinition, Callable[[Parts], tuple[int, int]]] = {
-    _D.ALL_ABANDONS_COUNT_AGAINST: lambda p: (p.a_t, p.a + p.b + p.d),
-    _D.ANSWERED_ONLY: lambda p: (p.a_t, p.a),
-    _D.ABANDONS_WITHIN_T_COUNT_AS_MET: lambda p: (p.a_t + p.b_t, p.a + p.b + p.d),
-    _D.ABANDONS_WITHIN_T_EXCLUDED: lambda p: (p.a_t, p.a + p.b - p.b_t + p.d),
-    _D.SHORT_ABANDONS_COUNT_AS_MET: lambda p: (p.a_t + p.s, p.a + p.b + p.d),
-    _D.SHORT_ABANDONS_EXCLUDED: lambda p: (p.a_t, p.a + p.b - p.s + p.d),
-    _D.REMOVED_FROM_QUEUE: lambda p: (p.a_t + p.b_t + p.c_t, p.a + p.b + p.d + p.c_t),
-    _D.WITH_FLOW_OUTS: lambda p: (p.a_t, p.a + p.b + p.d_all),
-}
+    windows: dict[WindowName, SiteWindow]
 
 
 def figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> dict[tuple[str, str], Figures]:
@@ -114,8 +83,10 @@ def site_figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> 
         own = [life for (where, _), life in lives.items() if where == site]
         found[site] = SiteFigures(
             agents=state_counts(own, now_ms, queue=None),
-            occupancy={
-                name: occupancy(own, window_from_ms(name, now_ms, zone), now_ms, queue=None)
+            windows={
+                name: SiteWindow(
+                    occupancy=occupancy(own, window_from_ms(name, now_ms, zone), now_ms, queue=None)
+                )
                 for name in WindowName
             },
         )
@@ -169,12 +140,12 @@ def _window(
         return window_from_ms(WindowName.TODAY, visit.entered_ms, zone) == from_ms
 
     entered = [v for v in own if v.entered_ms >= from_ms and is_of_the_day(v)]
-    decided = _attributed(own, settings, now_ms=now_ms)
+    decided = attributed(own, settings, now_ms=now_ms)
     judged = [v for v, at_ms in decided if at_ms >= from_ms and is_of_the_day(v)]
     handled = [
         v for v in own if v.talk_ended_ms is not None and v.talk_ended_ms >= from_ms and is_of_the_day(v)
     ]
-    parts = _parts(judged, settings, now_ms=now_ms)
+    parts = parts_of(judged, settings, now_ms=now_ms)
     answer_waits = sorted(v.wait_ms(now_ms) for v in judged if v.outcome is Outcome.ANSWERED)
     return Window(
         from_ms=from_ms,
@@ -182,15 +153,15 @@ def _window(
         offered=len(entered),
         answered=_count(entered, Outcome.ANSWERED),
         abandoned=_count(entered, Outcome.ABANDONED),
-        short_abandoned=_parts(entered, settings, now_ms=now_ms).s,
+        short_abandoned=parts_of(entered, settings, now_ms=now_ms).s,
         left=_left(entered),
         waiting=sum(1 for v in entered if v.outcome is None),
         waiting_past_threshold=parts.d_waiting,
         left_past_threshold=parts.d_left,
         late=0,
         duplicates=0,
-        service_level=_service_level(parts, settings),
-        abandonment=_abandonment(entered, settings, now_ms=now_ms),
+        service_level=service_level_of(parts, settings),
+        abandonment=abandonment_of(entered, settings, now_ms=now_ms),
         asa_s=_mean_s(answer_waits),
         aht_s=_mean_s([v.handled_ms for v in handled if v.handled_ms is not None]),
         wait_p50_s=_order_statistic_s(answer_waits, 50),
@@ -200,76 +171,6 @@ def _window(
     )
 
 
-def _attributed(own: Sequence[Visit], settings: QueueConfig, *, now_ms: int) -> list[tuple[Visit, int]]:
-    """The visits that may count in a service level, each with the instant that places it.
-
-    Phone and chat: the instant of entering. Others: the instant of decision, min(left, entered + T);
-    one that is neither left nor past T is not decided yet.
-    """
-    if settings.channel in LIVE_CHANNELS:
-        return [(v, v.entered_ms) for v in own]
-    found = []
-    for visit in own:
-        limit_ms = visit.entered_ms + round(settings.threshold_in_force_s * 1000)
-        if visit.outcome_ms is not None:
-            found.append((visit, max(visit.entered_ms, min(visit.outcome_ms, limit_ms))))
-        elif now_ms > limit_ms:
-            found.append((visit, limit_ms))
-    return found
-
-
-def _parts(judged: Sequence[Visit], settings: QueueConfig, *, now_ms: int) -> Parts:
-    limit_ms = settings.threshold_in_force_s * 1000
-    short_ms = settings.short_abandon_in_force_s * 1000
-    answered = [v.wait_ms(now_ms) for v in judged if v.outcome is Outcome.ANSWERED]
-    abandoned = [v.wait_ms(now_ms) for v in judged if v.outcome is Outcome.ABANDONED]
-    called_back = [v.wait_ms(now_ms) for v in judged if v.outcome is Outcome.CALLBACK]
-    waiting = [v.wait_ms(now_ms) for v in judged if v.outcome is None]
-    left = [v.wait_ms(now_ms) for v in judged if _has_left_otherwise(v)]
-    d_waiting = sum(1 for w in waiting if w > limit_ms)
-    return Parts(
-        a=len(answered),
-        a_t=sum(1 for w in answered if w <= limit_ms),
-        b=len(abandoned),
-        b_t=sum(1 for w in abandoned if w <= limit_ms),
-        s=sum(1 for w in abandoned if w < short_ms),
-        d_waiting=d_waiting,
-        d_left=sum(1 for w in left if w > limit_ms),
-        d_all=len(left) + d_waiting,
-        c_t=sum(1 for w in called_back if w <= limit_ms),
-    )
-
-
-def _has_left_otherwise(visit: Visit) -> bool:
-    return visit.outcome not in (None, Outcome.ANSWERED, Outcome.ABANDONED)
-
-
-def _service_level(parts: Parts, settings: QueueConfig) -> ServiceLevel:
-    definition = settings.service_level.definition
-    numerator, denominator = DEFINITIONS[definition](parts)
-    is_live = settings.channel in LIVE_CHANNELS
-    return ServiceLevel(
-        value=numerator / denominator if denominator else None,
-        numerator=numerator,
-        denominator=denominator,
-        threshold_s=settings.threshold_in_force_s,
-        definition=definition,
-        since_ms=0,
-        attribution=Attribution.OFFER if is_live else Attribution.DECISION,
-    )
-
-
-def _abandonment(entered: Sequence[Visit], settings: QueueConfig, *, now_ms: int) -> Ratio | None:
-    if settings.channel not in LIVE_CHANNELS:
-        return None
-    parts = _parts(entered, settings, now_ms=now_ms)
-    leaves_out_short = settings.service_level.definition is _D.SHORT_ABANDONS_EXCLUDED
-    short = parts.s if leaves_out_short else 0
-    numerator, denominator = parts.b - short, len(entered) - short
-    value = numerator / denominator if denominator else None
-    return Ratio(value=value, numerator=numerator, denominator=denominator)
-
-
 def _count(cohort: Sequence[Visit], outcome: Outcome) -> int:
     return sum(1 for v in cohort if v.outcome is outcome)
 
@@ -277,7 +178,7 @@ def _count(cohort: Sequence[Visit], outcome: Outcome) -> int:
 def _left(cohort: Sequence[Visit]) -> dict[str, int]:
     left: dict[str, int] = {}
     for visit in cohort:
-        if visit.outcome is not None and _has_left_otherwise(visit):
+        if visit.outcome is not None and has_left_otherwise(visit):
             left[visit.outcome.value] = left.get(visit.outcome.value, 0) + 1
     return left
 
@@ -299,9 +200,9 @@ def _trend(own: Sequence[Visit], settings: QueueConfig, *, now_ms: int) -> Trend
     first_ms = now_ms // MINUTE_MS * MINUTE_MS - (POINTS - 1) * MINUTE_MS
     minutes = [(start, start + MINUTE_MS) for start in range(first_ms, now_ms + 1, MINUTE_MS)]
     cohorts = [[v for v in own if a <= v.entered_ms < b] for a, b in minutes]
-    decided = _attributed(own, settings, now_ms=now_ms)
+    decided = attributed(own, settings, now_ms=now_ms)
     judged = [[v for v, at_ms in decided if a <= at_ms < b] for a, b in minutes]
-    levels = [_service_level(_parts(c, settings, now_ms=now_ms), settings).value for c in judged]
+    levels = [service_level_of(parts_of(c, settings, now_ms=now_ms), settings).value for c in judged]
     return Trend(
         step_s=60,
         from_ms=first_ms,

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from schemas.config import Config, QueueConfig, SiteConfig
 from schemas.events import AgentAccepted, AnyEvent, QueueEntered, QueueLeft, TalkEnded
 from schemas.vocabulary import Outcome, WindowName
-from tests.oracle.compare import differences
+from tests.oracle.compare import differences, site_differences
 from tests.oracle.fold import Figures, figures, site_figures, window_from_ms
+from tests.oracle.story import History
 from tests.oracle.telling import Log
-from tests.strategies import History, big_history, histories, shuffled
+from tests.strategies import big_history, histories, shuffled
 
 NOW_MS = 1_795_000_012_345
 MINUTE_MS = 60_000
@@ -149,3 +150,5 @@ def test_figures_have_no_difference_from_themselves() -> None:
     history = big_history(3, 50)
     for row in figures(history.events, history.config, now_ms=history.now_ms).values():
         assert differences(row, row) == []
+    for site in site_figures(history.events, history.config, now_ms=history.now_ms).values():
+        assert site_differences(site, site) == []

@@ -10,8 +10,9 @@ from schemas.codec import decode_event, encode
 from schemas.events import AgentStateChanged, AnyEvent, QueueEntered, QueueLeft
 from schemas.vocabulary import Outcome
 from tests.oracle.facts import contacts, distinct
+from tests.oracle.story import FUTURE_MS, LATENESS_MS
 from tests.oracle.visits import visits
-from tests.strategies import FUTURE_MS, LATENESS_MS, big_history, delivered, histories, shuffled
+from tests.strategies import big_history, delivered, histories, shuffled
 
 
 def identity(event: AnyEvent) -> tuple[str, str]:

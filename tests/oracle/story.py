@@ -1,0 +1,345 @@
+"""Tells the story of a contact centre out of a random source: agents, contacts, and their mishaps.
+
+What is deliberately never told is listed in `NOT_TOLD`.
+"""
+
+import random
+from collections.abc import Callable
+
+from msgspec import Struct, field
+
+from schemas.config import Config, QueueConfig, ServiceLevelConfig, SiteConfig, SourceConfig
+from schemas.events import (
+    AgentAccepted,
+    AgentNoAnswer,
+    AgentOffered,
+    AgentOfferEnded,
+    AgentStateChanged,
+    AnyEvent,
+    ContactCreated,
+    ContactEnded,
+    HoldEnd,
+    HoldStart,
+    MessageIn,
+    QueueEntered,
+    QueueLeft,
+    SourceHeartbeat,
+    SurveyAnswered,
+    TalkEnded,
+    Transfer,
+    WrapEnd,
+    WrapStart,
+)
+from schemas.vocabulary import (
+    LEFT_OTHERWISE,
+    AgentState,
+    Author,
+    Channel,
+    EndedBy,
+    OfferEnd,
+    Outcome,
+    ServiceLevelDefinition,
+    TransferKind,
+)
+
+NOT_TOLD = (
+    "two visits of one contact entered at the same instant",
+    "accept, offer or leave that names neither segment nor queue",
+    "facts after now, but for visits without an agent",
+    "corrected clocks (heartbeats with clock_ms)",
+    "one (source, id) with two contents",
+)
+"""Cases that the texts leave open or that the oracle does not model."""
+
+SECOND_MS = 1000
+MINUTE_MS = 60 * SECOND_MS
+HOUR_MS = 60 * MINUTE_MS
+LATENESS_MS = 60 * MINUTE_MS
+FUTURE_MS = 300 * SECOND_MS
+SITES = ("paris", "kolkata")
+QUEUES = ("support", "sales", "chat", "mail", "walk-in")
+CHANNELS = {"chat": Channel.CHAT, "mail": Channel.EMAIL, "walk-in": None}
+
+
+class History(Struct, frozen=True):
+    """Events in order of occurrence, and what to fold them with."""
+
+    events: list[AnyEvent]
+    config: Config
+    now_ms: int
+
+
+def make_history(
+    rng: random.Random, contacts: int, *, now_ms: int, span_ms: int, agents_per_site: int
+) -> History:
+    """`contacts` contacts that began within `span_ms` before `now_ms`, and the agents' own states."""
+    config = make_config(rng)
+    story = Story(rng=rng, now_ms=now_ms, span_ms=span_ms)
+    for n in range(agents_per_site):
+        for site in SITES:
+            story.agents.append((site, f"{site}-agent-{n}"))
+            if rng.random() < 0.5:
+                tell_agent(story, site, f"{site}-agent-{n}")
+    for n in range(contacts):
+        tell_contact(story, rng.choice(SITES), f"contact-{n}")
+    story.events.sort(key=lambda e: (e.occurred_ms, e.id))
+    return History(story.events, config, now_ms)
+
+
+def make_config(rng: random.Random) -> Config:
+    """Two sites; of each queue either settings or none, so that its channel's defaults hold."""
+    queues = [_queue_config(rng, site, q) for site in SITES for q in QUEUES if rng.random() < 0.7]
+    return Config(
+        sites=[
+            SiteConfig(id="paris", time_zone="Europe/Paris"),
+            SiteConfig(id="kolkata", time_zone="Asia/Kolkata"),
+        ],
+        queues=queues,
+        sources=[
+            SourceConfig(id="pbx", kind="http", site="paris", wrap_up_s=rng.choice((None, 0, 15, 30.5))),
+        ],
+        from_file=True,
+    )
+
+
+def _queue_config(rng: random.Random, site: str, queue: str) -> QueueConfig:
+    channel = CHANNELS.get(queue, Channel.PHONE) or rng.choice((Channel.SMS, Channel.PHONE))
+    level = ServiceLevelConfig(
+        threshold_s=rng.choice((None, 20, 0.5, 600)),
+        definition=rng.choice(list(ServiceLevelDefinition)),
+        short_abandon_s=rng.choice((None, 0, 5, 30)),
+    )
+    wait_limit_s = rng.choice((None, 30, 120))
+    return QueueConfig(id=queue, site=site, channel=channel, service_level=level, wait_limit_s=wait_limit_s)
+
+
+class Story(Struct):
+    """What has been told so far."""
+
+    rng: random.Random
+    now_ms: int
+    span_ms: int
+    agents: list[tuple[str, str]] = field(default_factory=list)
+    events: list[AnyEvent] = field(default_factory=list)
+
+    def add(self, make: Callable[..., AnyEvent], at_ms: int, site: str, **data: object) -> None:
+        """Tell one fact, if it has happened by now; a bare visit may lie up to 300 s ahead."""
+        ahead_ms = FUTURE_MS if make in (QueueEntered, QueueLeft) and not data.get("agent") else 0
+        if at_ms <= self.now_ms + ahead_ms:
+            source = data.pop("source", "pbx")
+            envelope: dict[str, object] = {
+                "id": f"{self.rng.randrange(1000):03d}-{len(self.events)}",  # ids in no order of telling
+                "source": source,
+                "site": site,
+                "occurred_ms": at_ms,
+                "received_ms": at_ms + self.rng.choice((0, 40, 900)),
+            }
+            self.events.append(make(**envelope, **data))
+
+
+class Leg(Struct):
+    """One visit as it is being told: how its facts name it, and where it stands."""
+
+    site: str
+    contact: str
+    queue: str
+    segment: str | None
+    entered_ms: int
+
+    def named(self, rng: random.Random) -> dict[str, object]:
+        """How a fact names this visit: by segment, by queue, or by both."""
+        queue: dict[str, object] = {"queue": self.queue}
+        segment: dict[str, object] = {"segment": self.segment}
+        return queue if self.segment is None else rng.choice((queue, segment, queue | segment))
+
+
+def tell_agent(story: Story, site: str, agent: str) -> None:
+    """An agent that says its states; the set of queues is given at first, later, or never."""
+    rng = story.rng
+    at_ms = story.now_ms - rng.randint(0, story.span_ms)
+    gives_queues = rng.random() < 0.8
+    for _ in range(rng.randint(1, 8)):
+        queues = tuple(rng.sample(QUEUES, rng.randint(0, 3))) if gives_queues and rng.random() < 0.5 else None
+        story.add(
+            AgentStateChanged, at_ms, site, agent=agent, state=rng.choice(list(AgentState)), queues=queues
+        )
+        at_ms += rng.choice((0, 1, rng.randint(0, 20 * MINUTE_MS)))
+
+
+def tell_contact(story: Story, site: str, contact: str) -> None:
+    """One contact through one to three visits, with its ends told well, badly, twice or not at all."""
+    rng = story.rng
+    queue = rng.choice(QUEUES)
+    at_ms = _start_ms(story)
+    if rng.random() < 0.2:
+        story.add(ContactCreated, at_ms, site, contact=contact, channel=CHANNELS.get(queue, Channel.PHONE))
+    for n in range(rng.choice((1, 1, 1, 2, 3))):
+        segment = f"{contact}/{queue}/{n}" if rng.random() < 0.6 else None
+        leg = Leg(site, contact, queue, segment, at_ms)
+        end_ms, goes_on = tell_visit(story, leg)
+        queue = rng.choice((queue, rng.choice(QUEUES)))
+        if goes_on and rng.random() < 0.5:
+            kind = rng.choice(list(TransferKind))
+            from_queue = rng.choice((leg.queue, leg.queue, None))
+            story.add(
+                Transfer, end_ms, site, contact=contact, kind=kind, from_queue=from_queue, to_queue=queue
+            )
+        at_ms = max(end_ms, leg.entered_ms) + rng.choice((2, 40, 5 * SECOND_MS))
+    if rng.random() < 0.3:
+        story.add(ContactEnded, at_ms - 1 - rng.choice((0, 0, 3 * SECOND_MS)), site, contact=contact)
+    _tell_noise(story, site, contact, at_ms)
+
+
+def tell_visit(story: Story, leg: Leg) -> tuple[int, bool]:
+    """One visit from entering to its end: (instant of the end, whether the contact may go on)."""
+    rng = story.rng
+    if rng.random() < 0.95:
+        _tell_entered(story, leg)
+    left_ms = leg.entered_ms + _wait_ms(rng)
+    ending = rng.choice(
+        ("answered", "answered", "answered", "abandoned", "otherwise", "contradiction", "silent")
+    )
+    if ending == "answered":
+        return (_tell_answer(story, leg, left_ms), True)
+    if ending == "abandoned":
+        return (_tell_abandon(story, leg, left_ms), False)
+    if ending == "otherwise":
+        _tell_left(story, leg, left_ms, rng.choice(LEFT_OTHERWISE))
+        return (left_ms, True)
+    if ending == "contradiction":
+        return (_tell_contradiction(story, leg, left_ms), True)
+    return (left_ms, False)
+
+
+def _tell_entered(story: Story, leg: Leg) -> None:
+    rng = story.rng
+    channel = rng.choice((None, CHANNELS.get(leg.queue, Channel.PHONE), rng.choice(list(Channel))))
+    data = {"contact": leg.contact, "queue": leg.queue, "segment": leg.segment}
+    story.add(QueueEntered, leg.entered_ms, leg.site, channel=channel, **data)
+    if rng.random() < 0.15:  # another source saw it too; unnamed, at another instant it is another visit
+        at_ms = leg.entered_ms + rng.choice((0, 3) if leg.segment is None else (-20, 0, 35))
+        story.add(QueueEntered, at_ms, leg.site, source="queue_log", rank=rng.choice((0, 2)), **data)
+
+
+def _tell_answer(story: Story, leg: Leg, answered_ms: int) -> int:
+    """Offers, perhaps one missed (same segment), then an answer and the handling; when talk ended."""
+    rng = story.rng
+    agent = _agent(story, leg.site)
+    _tell_missed_offer(story, leg, answered_ms)
+    name = {"contact": leg.contact, "agent": agent}
+    if rng.random() < 0.7:
+        ring_ms = max(leg.entered_ms, answered_ms - rng.randint(0, 20 * SECOND_MS))
+        story.add(AgentOffered, ring_ms, leg.site, **name, **leg.named(rng))
+    told = rng.choice(("accepted", "accepted", "left", "both"))
+    if told != "left":
+        story.add(AgentAccepted, answered_ms, leg.site, **name, **leg.named(rng))
+    if told != "accepted":
+        left_ms = answered_ms + rng.choice((0, -3, 250))
+        source, rank = rng.choice((("pbx", 0), ("queue_log", 2)))
+        data = {"outcome": Outcome.ANSWERED, "source": source, "rank": rank}
+        story.add(QueueLeft, left_ms, leg.site, **data, **name, **leg.named(rng))
+    return _tell_handling(story, leg, agent, answered_ms)
+
+
+def _tell_handling(story: Story, leg: Leg, agent: str, answered_ms: int) -> int:
+    """Hold, talk, wrap: each may be missing, and may name neither segment nor queue nor agent."""
+    rng = story.rng
+    talk_ms = rng.choice((0, 1, rng.randint(0, 10 * MINUTE_MS), rng.randint(0, 2 * MINUTE_MS)))
+    ended_ms = answered_ms + talk_ms
+    name: dict[str, object] = {"contact": leg.contact}
+    by_agent = rng.choice((name | {"agent": agent}, name | {"agent": agent}, name))
+    by_segment = rng.choice(({}, {"segment": leg.segment}))
+    if rng.random() < 0.2:
+        story.add(HoldStart, answered_ms + talk_ms // 3, leg.site, **by_agent, **by_segment)
+        story.add(HoldEnd, answered_ms + talk_ms // 2, leg.site, **by_agent, **by_segment)
+    if rng.random() < 0.9:
+        place = rng.choice(({}, leg.named(rng), leg.named(rng)))
+        story.add(TalkEnded, ended_ms, leg.site, by=rng.choice((None, *EndedBy)), **by_agent, **place)
+    if rng.random() < 0.3:
+        story.add(WrapStart, ended_ms + rng.choice((0, 700)), leg.site, **by_agent, **by_segment)
+    if rng.random() < 0.6:
+        wrap_ms = rng.choice((0, 1, rng.randint(0, 90 * SECOND_MS)))
+        story.add(WrapEnd, ended_ms + 700 + wrap_ms, leg.site, **by_agent, **by_segment)
+    return ended_ms
+
+
+def _tell_missed_offer(story: Story, leg: Leg, before_ms: int) -> None:
+    rng = story.rng
+    if rng.random() < 0.3 and before_ms > leg.entered_ms:
+        name = {"contact": leg.contact, "agent": _agent(story, leg.site)}
+        at_ms = rng.randint(leg.entered_ms, before_ms)
+        story.add(AgentOffered, at_ms, leg.site, **name, **leg.named(rng))
+        end_ms = rng.randint(at_ms, before_ms)
+        if rng.random() < 0.5:
+            story.add(AgentNoAnswer, end_ms, leg.site, **name, **leg.named(rng))
+        else:
+            reason = rng.choice((None, *OfferEnd))
+            story.add(AgentOfferEnded, end_ms, leg.site, reason=reason, **name, **leg.named(rng))
+
+
+def _tell_abandon(story: Story, leg: Leg, left_ms: int) -> int:
+    """Gone while waiting, or while an agent's phone was ringing."""
+    rng = story.rng
+    _tell_missed_offer(story, leg, left_ms)
+    if rng.random() < 0.3:
+        name = {"contact": leg.contact, "agent": _agent(story, leg.site)}
+        story.add(AgentOffered, max(leg.entered_ms, left_ms - 4000), leg.site, **name, **leg.named(rng))
+        ended = {"reason": OfferEnd.CALLER_LEFT, **name, **leg.named(rng)}
+        story.add(AgentOfferEnded, left_ms, leg.site, **ended)
+    _tell_left(story, leg, left_ms, Outcome.ABANDONED)
+    return left_ms
+
+
+def _tell_contradiction(story: Story, leg: Leg, left_ms: int) -> int:
+    """Two sources, or one twice, tell different ends of the same visit."""
+    rng = story.rng
+    end_ms = left_ms
+    outcomes = rng.choices((Outcome.ABANDONED, Outcome.UNKNOWN, *LEFT_OTHERWISE), k=rng.randint(1, 2))
+    for outcome in outcomes:
+        _tell_left(story, leg, left_ms + rng.choice((0, 0, 1, 900)), outcome)
+    if rng.random() < 0.5:
+        end_ms = _tell_answer(story, leg, left_ms + rng.choice((-1, 0, 2000)))
+    return end_ms
+
+
+def _tell_left(story: Story, leg: Leg, at_ms: int, outcome: Outcome) -> None:
+    rng = story.rng
+    source, rank = rng.choice((("pbx", 0), ("pbx", 0), ("queue_log", 2), ("crm", 0)))
+    data = {"contact": leg.contact, "outcome": outcome, "source": source, "rank": rank}
+    story.add(QueueLeft, at_ms, leg.site, **data, **leg.named(rng))
+
+
+def _tell_noise(story: Story, site: str, contact: str, at_ms: int) -> None:
+    """What changes no figure by itself, though it is news of the contact."""
+    rng = story.rng
+    if rng.random() < 0.15:
+        author = rng.choice(list(Author))
+        story.add(MessageIn, at_ms + rng.randint(0, HOUR_MS), site, contact=contact, author=author)
+    if rng.random() < 0.1:
+        story.add(SurveyAnswered, at_ms + MINUTE_MS, site, contact=contact, score=4)
+    if rng.random() < 0.1:
+        story.add(SourceHeartbeat, at_ms, site)
+
+
+def _agent(story: Story, site: str) -> str:
+    return story.rng.choice([agent for where, agent in story.agents if where == site])
+
+
+def _start_ms(story: Story) -> int:
+    """Any instant of the span, or the edge of a bucket, a window, a minute or a day, give or take 1 ms."""
+    rng, now_ms = story.rng, story.now_ms
+    edge_ms = now_ms // 10_000 * 10_000 + 10_000
+    edges = [edge_ms - minutes * MINUTE_MS for minutes in (5, 15, 30, 60)]
+    edges += [now_ms // MINUTE_MS * MINUTE_MS - 59 * MINUTE_MS, now_ms // MINUTE_MS * MINUTE_MS, now_ms]
+    edges += [(now_ms + HOUR_MS) // (24 * HOUR_MS) * 24 * HOUR_MS - HOUR_MS, now_ms // 10_000 * 10_000]
+    if rng.random() < 0.3:
+        return rng.choice(edges) + rng.choice((-1, 0, 1))
+    ahead_ms = 200 * SECOND_MS if rng.random() < 0.02 else 0
+    return now_ms + ahead_ms - rng.randint(0, story.span_ms)
+
+
+def _wait_ms(rng: random.Random) -> int:
+    """Waits at, just below and just above thresholds and short abandons, or anything to ten minutes."""
+    marks = (0, 500, 5000, 20_000, 30_000, 60_000, 600_000)
+    mark = rng.choice(marks) + rng.choice((-1, 0, 1))
+    return max(0, rng.choice((mark, rng.randint(0, 60 * SECOND_MS), rng.randint(0, 10 * MINUTE_MS))))
