@@ -5,13 +5,14 @@ instant, level, service, event, then the fields. `vigie up` interleaves the line
 as they are. Nothing here decides what is worth a line; no line holds personal data.
 """
 
+import contextlib
 import json
 import logging
 import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -27,6 +28,7 @@ def set_up(service: str) -> None:
     `VIGIE_LOG` in the environment gives the lowest level written: debug, info (default), warning, error.
     """
     level = logging.getLevelNamesMapping().get(os.environ.get("VIGIE_LOG", "info").upper(), logging.INFO)
+    output = cast("TextIO", _StandardError())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -35,10 +37,10 @@ def set_up(service: str) -> None:
     structlog.configure(
         processors=[*shared, structlog.processors.format_exc_info, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(output),
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(output)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _name_library],
@@ -53,6 +55,19 @@ def set_up(service: str) -> None:
     logging.root.setLevel(level)
     for library in _QUIET:
         logging.getLogger(library).setLevel(max(level, logging.WARNING))
+
+
+class _StandardError:
+    """Standard error, for as long as somebody reads it: a supervisor's death must not stop a drain."""
+
+    def write(self, text: str) -> int:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def render(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> str:

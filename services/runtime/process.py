@@ -22,7 +22,7 @@ from schemas.errors import Misconfigured
 from services.runtime import log as logs
 from services.runtime.options import Options, parse
 
-DRAIN_S = 8.0
+DRAIN_S = 5.0
 """A process that was told to stop ends within this time, finished or not."""
 
 SUPERVISOR_PIPE = "VIGIE_SUPERVISOR_PIPE"
