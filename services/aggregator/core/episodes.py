@@ -48,7 +48,7 @@ def first_crossing(
 
 
 def over_at(waits: Iterable[Wait], clear_ms: int, *, from_ms: int, now_ms: int) -> int | None:
-    """The first instant from `from_ms` on, up to now, at which nobody holds the episode open; None: it lasts."""
+    """The first instant from `from_ms` on, up to now, at which nobody holds it open; None: it lasts."""
     at_ms = from_ms
     for wait in sorted(waits, key=lambda w: (w.entered_ms, w.key)):
         if wait.entered_ms + clear_ms > at_ms:

@@ -141,7 +141,7 @@ class Partition:
     # -- time ----------------------------------------------------------------------------------
 
     def advance(self, now_ms: int) -> None:
-        """Time-driven transitions: windows, deadlines, silence. Rules wait until the log is caught up with."""
+        """Time-driven transitions: windows, deadlines, silence. Rules wait while the log is behind."""
         for site in self.sites.values():
             site.advance(now_ms, is_live=not self.is_catching_up)
         if not self.is_catching_up and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
@@ -207,6 +207,7 @@ class Partition:
 
 _BYTES_PER_EVENT = 1024
 """What one event makes a flush grow by at the most, its contact's and agent's records included."""
+_BYTES_PER_QUEUE = 2048
 _CLOCK_SLACK_MS = 60_000
 """How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
 

@@ -24,7 +24,7 @@ from services.aggregator.core.windows import Bucket
 
 
 class Applied(Struct, array_like=True):
-    """The offset of the last event folded in; `clock_ms` the newest receipt, `ingest_ms` ingest's last word."""
+    """Offset of the last event folded in; `clock_ms`: newest receipt; `ingest_ms`: ingest's last word."""
 
     epoch: int
     offset: int

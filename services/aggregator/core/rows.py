@@ -1,4 +1,4 @@
-"""From the counts of a queue to its row on the board. Shapes: INTERFACE.md §5; meanings: SEMANTICS.md §3 to §6.
+"""From the counts of a queue to its row. Shapes: INTERFACE.md §5; meanings: SEMANTICS.md §3 to §6.
 
 Reads, never changes. Ratios stay numerator and denominator until here; without denominator there
 is no value.

@@ -46,7 +46,7 @@ def fraction(definition: Definition, p: Parts) -> tuple[int, int]:
 
 
 def abandonment(definition: Definition, *, abandoned: int, short: int, offered: int) -> tuple[int, int]:
-    """Numerator and denominator of the abandonment rate: B / O, short ones taken out where they are excluded."""
+    """Numerator and denominator of the abandonment rate: B / O, without short ones where excluded."""
     if definition is Definition.SHORT_ABANDONS_EXCLUDED:
         return abandoned - short, offered - short
     return abandoned, offered

@@ -307,7 +307,7 @@ def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
 def _follow_agents(
     contact: str, draft: _Draft, visit: Visit | None, ends: list[Fact], terms: Terms, spans: list[Span]
 ) -> None:
-    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (decision on SEMANTICS.md §5)."""
+    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (SEMANTICS.md §5)."""
     queue = draft.entered.queue if draft.entered else next((f.queue for f in draft.facts if f.queue), None)
     for fact in draft.facts:
         if fact.agent is None:
