@@ -23,7 +23,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     """Answers until `stop`. Raises `Misconfigured` when the address is not this machine's alone."""
     address = options.config.http.api
     refuse_exposure(address)
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry())
     board = Board()
     hub = Hub(board, epoch=uuid.uuid4().hex, clock=now_ms, on_sent=metrics.lag.observe)

@@ -62,7 +62,6 @@ class Board:
         self.changed: dict[Key, Change] = {}
         self.alerted: list[tuple[int, Alert]] = []
         self._received_ms: dict[str, int] = {}
-        self._seen: dict[Key, tuple[Freshness, int]] = {}
 
     def apply(self, key: Key, row: Row | None, received_ms: int) -> None:
         """`row` replaces the one of `key`; None removes it. The same row again changes nothing."""
@@ -88,17 +87,33 @@ class Board:
         self.seq += 1
         self.alerted.append((self.seq, alert))
 
-    def look(self, now_ms: int) -> None:
-        """Notes the rows that time alone has changed: their freshness, or who is about to wait too long."""
-        for site in self.sites:
-            self._look_at(("site", site), (self.site_freshness(site, now_ms), 0))
-        for (site, queue), row in self.queues.items():
-            seen = (self.queue_freshness(row, now_ms), freshness.pre_breach(row, now_ms).count)
-            self._look_at(("queue", site, queue), seen)
+    def note(self, key: Key, *, urgent: bool) -> None:
+        """The row of `key` is not what it was."""
+        self.seq += 1
+        change = self.changed.setdefault(key, Change(self.seq, urgent))
+        change.urgent = change.urgent or urgent
+
+    def standing(self, key: Key, now_ms: int) -> tuple[object, ...]:
+        """What time alone changes of a queue's or site's row, besides counting on: empty if it is gone."""
+        if key[0] == "queue":
+            row = self.queues.get((key[1], key[2]))
+            if row is None:
+                return ()
+            return self.queue_freshness(row, now_ms), freshness.pre_breach(row, now_ms).count
+        if not self.has_site(key[1]):
+            return ()
+        worker = self.worker_freshness(key[1], now_ms)
+        site = self.site_row(key[1])
+        sources = (freshness.of_row(source, worker, now_ms) for source in site.sources)
+        return freshness.of_row(site, worker, now_ms), *sources
 
     def site_names(self) -> list[str]:
         """Every site that has a row or a queue, by name."""
         return sorted(self.sites.keys() | {site for site, _ in self.queues})
+
+    def has_site(self, site: str) -> bool:
+        """Whether the site has a row or a queue."""
+        return site in self.sites or any(key[0] == site for key in self.queues)
 
     def site_row(self, site: str) -> SiteRow:
         """The site's row; one that says nothing when only its queues are known so far."""
@@ -154,8 +169,10 @@ class Board:
         before = self.queues.get((row.site, row.queue))
         if row == before:
             return
+        if before is None and not self.has_site(row.site):
+            self.note(("site", row.site), urgent=True)
         self.queues[row.site, row.queue] = row
-        self._note(key, urgent=before is None or before.waiting != row.waiting)
+        self.note(key, urgent=before is None or before.waiting != row.waiting)
 
     def _put_agent(self, row: AgentRow) -> None:
         if self.agents.get((row.site, row.agent)) != row:
@@ -170,7 +187,7 @@ class Board:
         self._forget_ended(row)
         if row != before:
             self.sites[row.site] = row
-            self._note(key, urgent=False)
+            self.note(key, urgent=False)
 
     def _forget_ended(self, row: SiteRow) -> None:
         """A site row lists the alerts that are kept; one it no longer lists is gone, unless it is newer."""
@@ -183,28 +200,18 @@ class Board:
         return [alert for alert in self.alerts.values() if alert.site == site]
 
     def _remove(self, key: Key) -> None:
-        self._seen.pop(key, None)
         match key:
             case ("queue", site, queue) if (site, queue) in self.queues:
                 del self.queues[site, queue]
-                self._note(key, urgent=True)
+                self.note(key, urgent=True)
+                if not self.has_site(site):
+                    self.note(("site", site), urgent=True)
             case ("agent", site, agent) if (site, agent) in self.agents:
                 del self.agents[site, agent]
                 self.seq += 1
             case ("site", site) if site in self.sites:
                 del self.sites[site]
-                self._note(key, urgent=True)
-
-    def _note(self, key: Key, *, urgent: bool) -> None:
-        self.seq += 1
-        change = self.changed.setdefault(key, Change(self.seq, urgent))
-        change.urgent = change.urgent or urgent
-
-    def _look_at(self, key: Key, seen: tuple[Freshness, int]) -> None:
-        before = self._seen.get(key)
-        self._seen[key] = seen
-        if before is not None and before != seen:
-            self._note(key, urgent=before[0] is not seen[0])
+                self.note(key, urgent=True)
 
 
 def ended_ms(alert: Alert) -> int:

@@ -192,6 +192,7 @@ class Hub:
         self._clients: dict[View, set[Client]] = {}
         self._left_ms: dict[Key, int] = {}
         self._texts: dict[Key, str] = {}
+        self._standings: dict[Key, tuple[object, ...]] = {}
         self._as_of_ms: dict[Key, int] = {}
         self._snapshots: dict[View, tuple[int, int, str]] = {}
         self._wake = asyncio.Event()
@@ -242,7 +243,7 @@ class Hub:
         """Everything that is due at `now_ms`."""
         if now_ms - self._looked_ms >= LOOK_MS or now_ms < self._looked_ms:
             self._looked_ms = now_ms
-            self.board.look(now_ms)
+            self._look(now_ms)
         self.release(now_ms)
         if now_ms - self._beat_ms >= HEARTBEAT_MS or now_ms < self._beat_ms:
             self._beat_ms = now_ms
@@ -282,6 +283,12 @@ class Hub:
         self._snapshots[view] = (seq, now_ms, body)
         return body
 
+    def _look(self, now_ms: int) -> None:
+        """Finds the rows that left saying what time alone has made untrue."""
+        for key, said in self._standings.items():
+            if self.board.standing(key, now_ms) != said:
+                self.board.note(key, urgent=True)
+
     def _may_leave(self, key: Key, now_ms: int) -> bool:
         return not 0 <= now_ms - self._left_ms.get(key, 0) < ROW_PACE_MS
 
@@ -293,13 +300,14 @@ class Hub:
             text = self._text(key, now_ms)
             if text is not None:
                 self._texts[key] = text
+                self._standings[key] = self.board.standing(key, now_ms)
             else:
-                for known in (self._texts, self._left_ms, self._as_of_ms):
+                for known in (self._texts, self._standings, self._left_ms, self._as_of_ms):
                     known.pop(key, None)
 
     def _text(self, key: Key, now_ms: int) -> str | None:
         if key[0] == "site":
-            return wire.site_text(self.board, key[1], now_ms) if key[1] in self.board.sites else None
+            return wire.site_text(self.board, key[1], now_ms) if self.board.has_site(key[1]) else None
         row = self.board.queues.get((key[1], key[2]))
         if row is None:
             return None
@@ -316,7 +324,7 @@ class Hub:
                     client.post_alert(text)
 
     def _share(self, keys: list[Key], now_ms: int) -> None:
-        gone = [key[1] for key in keys if key[0] == "site" and key[1] not in self.board.sites]
+        gone = [key[1] for key in keys if key[0] == "site" and key not in self._texts]
         for view, clients in self._clients.items():
             seen = tuple(key for key in keys if view.shows_key(key))
             if any(view.shows_site(site) for site in gone):
