@@ -1,0 +1,163 @@
+"""One line per queue, in columns that fit. A figure that is not live stands in brackets and does not tick."""
+
+from collections.abc import Callable, Sequence
+
+from msgspec import Struct
+
+from schemas.board import QueueRow, Ratio, ServiceLevel
+from schemas.vocabulary import WindowName
+from services.cli.terminal.states import State
+from services.cli.terminal.words import GAP, NOTHING, age, columns_of, duration, fit, paint, percent, plain
+
+
+class Cell(Struct, frozen=True):
+    """One queue, seen at one instant: what the columns are made of."""
+
+    row: QueueRow
+    state: State
+    window: WindowName
+    now_ms: int
+
+
+class Column(Struct, frozen=True):
+    """`drop`: the columns of the lowest number go first when space is short; 0 never goes."""
+
+    title: str
+    text: Callable[[Cell], str]
+    drop: int
+    is_right: bool = True
+
+
+def table(cells: Sequence[Cell], width: int, *, colour: bool) -> list[str]:
+    if not cells:
+        return [fit("This board has no queue yet. Queues appear with their first event.", width)]
+    columns, texts = _choose(cells, width)
+    widths = [
+        max(columns_of(text) for text in (column.title, *each))
+        for column, each in zip(columns, texts, strict=True)
+    ]
+    lines = [fit(_line([c.title for c in columns], columns, widths), width)]
+    for number, cell in enumerate(cells):
+        line = fit(_line([each[number] for each in texts], columns, widths), width)
+        lines.append(paint(line, cell.state.colour if colour else ""))
+    return lines
+
+
+def _choose(cells: Sequence[Cell], width: int) -> tuple[list[Column], list[list[str]]]:
+    """The columns that fit, dropped in the wallboard's order, and their texts."""
+    for dropped in range(_LAST_DROP + 1):
+        columns = [c for c in _COLUMNS if c.drop == 0 or c.drop > dropped]
+        columns = [_shorter(c, dropped) for c in columns]
+        texts = [[c.text(cell) for cell in cells] for c in columns]
+        total = sum(max(map(columns_of, (c.title, *each))) for c, each in zip(columns, texts, strict=True))
+        if total + len(GAP) * (len(columns) - 1) <= width:
+            break
+    return columns, texts
+
+
+def _shorter(column: Column, dropped: int) -> Column:
+    if column.title == "service" and dropped >= _COUNTS_DROP:
+        return Column(column.title, _service_short, column.drop)
+    if column.title == "queue" and dropped >= _NAMES_DROP:
+        return Column(column.title, lambda cell: plain(cell.row.short), column.drop, is_right=False)
+    if column.title == "state" and dropped >= _LAST_DROP:
+        return Column(column.title, _state_short, column.drop, is_right=False)
+    return column
+
+
+def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
+    parts = []
+    for text, column, width in zip(texts, columns, widths, strict=True):
+        pad = " " * (width - columns_of(text))
+        parts.append(pad + text if column.is_right else text + pad)
+    return GAP.join(parts).rstrip()
+
+
+# What the columns say
+
+
+def _figure(cell: Cell, text: str) -> str:
+    """A figure that cannot be trusted stands in brackets."""
+    return text if cell.state.is_live or text == NOTHING else f"({text})"
+
+
+def _state(cell: Cell) -> str:
+    if cell.state is State.STALE and cell.row.heard_ms is not None:
+        since = duration(max(0, cell.now_ms - cell.row.heard_ms) / 1000)
+        return f"{cell.state.shape} {cell.state.word} {since}"
+    return f"{cell.state.shape} {cell.state.word}"
+
+
+def _state_short(cell: Cell) -> str:
+    return cell.state.shape if cell.state is State.NORMAL else f"{cell.state.shape} {cell.state.word}"
+
+
+def _longest(cell: Cell) -> str:
+    """Ticks while the row is live; else as old as the row was when last heard."""
+    row = cell.row
+    if row.oldest_entered_ms is None:
+        return NOTHING
+    until_ms = cell.now_ms if cell.state.is_live else min(row.heard_ms or row.as_of_ms, row.as_of_ms)
+    return _figure(cell, duration((until_ms - row.oldest_entered_ms) / 1000))
+
+
+def _service(cell: Cell) -> str:
+    level = _service_level(cell)
+    if level is None:
+        return NOTHING
+    counts = f"{level.numerator}/{level.denominator} in {_threshold(level.threshold_s)}"
+    return _figure(cell, f"{percent(level.value)}  {counts}" if level.denominator else f"{NOTHING}  n=0")
+
+
+def _service_short(cell: Cell) -> str:
+    """Without counts, but for rates of fewer than ten contacts."""
+    level = _service_level(cell)
+    if level is None or not level.denominator:
+        return NOTHING
+    few = f"  n={level.denominator}" if level.denominator < 10 else ""
+    return _figure(cell, f"{percent(level.value)}{few}")
+
+
+def _service_level(cell: Cell) -> ServiceLevel | None:
+    window = cell.row.windows.get(cell.window)
+    return None if window is None else window.service_level
+
+
+def _abandonment(cell: Cell) -> str:
+    window = cell.row.windows.get(cell.window)
+    if window is None:
+        return NOTHING
+    return "n/a" if window.abandonment is None else _figure(cell, _with_counts(window.abandonment))
+
+
+def _with_counts(ratio: Ratio) -> str:
+    if ratio.value is None:
+        return NOTHING
+    return f"{percent(ratio.value)}  {ratio.numerator:g}/{ratio.denominator:g}"
+
+
+def _asa(cell: Cell) -> str:
+    window = cell.row.windows.get(cell.window)
+    return _figure(cell, duration(window.asa_s.value if window is not None else None))
+
+
+def _threshold(seconds: float) -> str:
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds > size and seconds % size == 0:
+            return f"{seconds / size:g} {unit}"
+    return f"{seconds:g} s"
+
+
+_COUNTS_DROP, _NAMES_DROP, _LAST_DROP = 4, 6, 7
+_COLUMNS = (
+    Column("state", _state, 0, is_right=False),
+    Column("queue", lambda cell: plain(cell.row.label), 0, is_right=False),
+    Column("waiting", lambda cell: _figure(cell, str(cell.row.waiting)), 0),
+    Column("longest", _longest, 0),
+    Column("service", _service, 0),
+    Column("abandoned", _abandonment, 3),
+    Column("ASA", _asa, 1),
+    Column("free", lambda cell: _figure(cell, str(cell.row.agents.available)), 5),
+    Column("age", lambda cell: age(cell.row.heard_ms, cell.now_ms), 2),
+)
+"""Drop order of the wallboard: ASA, (age: the state says it), abandonment, counts, free; then short names."""
