@@ -1,7 +1,27 @@
 """Exact episodes of too long a wait in one queue, and their ids. SEMANTICS.md §8."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from schemas.config import DEFAULT_RULE, Config
+from schemas.events import AnyEvent
+from tests.oracle.facts import distinct
+from tests.oracle.visits import channels_seen, waits
+
+DEFAULT_CLEAR = 0.75
+"""The clear value of the default rule, as a share of the wait limit."""
+
+
+class Episode(Struct, frozen=True, kw_only=True):
+    """One alert of the default rule as it should have been, had every fact been known at once."""
+
+    alert_id: str
+    site: str
+    queue: str
+    crossed_ms: int
+    resolved_ms: int | None
 
 
 def episodes(
@@ -30,6 +50,28 @@ def episodes(
         if resolved_ms is None:
             return found
         free_from_ms = resolved_ms
+
+
+def wait_alerts(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Episode]:
+    """The episodes of the default rule on every queue, by queue and instant."""
+    known = distinct(events)
+    channels = channels_seen(known)
+    found = []
+    for (site, queue), stays in sorted(waits(known, config, now_ms=now_ms).items()):
+        settings = config.queue(site, queue, channels.get((site, queue)))
+        limit_ms = round(settings.wait_limit_in_force_s * 1000)
+        clear_ms = round(DEFAULT_CLEAR * limit_ms)
+        for crossed_ms, resolved_ms in episodes(stays, limit_ms, clear_ms, until_ms=now_ms):
+            found.append(
+                Episode(
+                    alert_id=alert_id(site, queue, DEFAULT_RULE.id, crossed_ms),
+                    site=site,
+                    queue=queue,
+                    crossed_ms=crossed_ms,
+                    resolved_ms=resolved_ms,
+                )
+            )
+    return found
 
 
 def longest_wait_ms(visits: Sequence[tuple[int, int | None]], at_ms: int) -> int:

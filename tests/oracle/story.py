@@ -184,7 +184,7 @@ def tell_contact(story: Story, site: str, contact: str) -> None:
             story.add(
                 Transfer, end_ms, site, contact=contact, kind=kind, from_queue=from_queue, to_queue=queue
             )
-        at_ms = max(end_ms, leg.entered_ms) + rng.choice((2, 40, 5 * SECOND_MS))
+        at_ms = max(end_ms, leg.entered_ms) + rng.choice((3, 40, 5 * SECOND_MS))
     if rng.random() < 0.3:
         story.add(ContactEnded, at_ms - 1 - rng.choice((0, 0, 3 * SECOND_MS)), site, contact=contact)
     _tell_noise(story, site, contact, at_ms)
@@ -217,7 +217,7 @@ def _tell_entered(story: Story, leg: Leg) -> None:
     data = {"contact": leg.contact, "queue": leg.queue, "segment": leg.segment}
     story.add(QueueEntered, leg.entered_ms, leg.site, channel=channel, **data)
     if rng.random() < 0.15:  # another source saw it too; unnamed, at another instant it is another visit
-        at_ms = leg.entered_ms + rng.choice((0, 3) if leg.segment is None else (-20, 0, 35))
+        at_ms = leg.entered_ms + rng.choice((0, 1) if leg.segment is None else (-1, 0, 1))
         story.add(QueueEntered, at_ms, leg.site, source="queue_log", rank=rng.choice((0, 2)), **data)
 
 

@@ -4,7 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.oracle.episodes import alert_id, episodes, longest_wait_ms
+from schemas.config import Config
+from schemas.events import QueueEntered, QueueLeft
+from schemas.vocabulary import Channel, Outcome
+from tests.oracle.episodes import alert_id, episodes, longest_wait_ms, wait_alerts
+from tests.oracle.telling import Log
 
 LIMIT, CLEAR = 12, 9
 Visits = list[tuple[int, int | None]]
@@ -58,3 +62,16 @@ def test_episodes_are_those_that_a_watch_of_every_instant_sees(visits: Visits) -
 def test_alert_id_is_the_hash_of_site_queue_rule_and_crossing() -> None:
     # printf 'paris|support|wait_over_two_minutes|1795321254000' | sha256sum
     assert alert_id("paris", "support", "wait_over_two_minutes", 1_795_321_254_000) == "aa6f95638df97047"
+
+
+def test_alerts_of_a_history_follow_the_limit_of_each_queue() -> None:
+    log = Log("paris")
+    log.add(QueueEntered, 1000, contact="a", queue="phone")
+    log.add(QueueLeft, 151_000, contact="a", queue="phone", outcome=Outcome.ABANDONED)
+    log.add(QueueEntered, 2000, contact="b", queue="chat", channel=Channel.CHAT)
+    found = wait_alerts(log.events, Config(), now_ms=400_000)
+    assert [(e.queue, e.crossed_ms, e.resolved_ms) for e in found] == [
+        ("chat", 302_000, None),
+        ("phone", 121_000, 151_000),
+    ]
+    assert found[1].alert_id == alert_id("paris", "phone", "wait_over_two_minutes", 121_000)
