@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from schemas.board import Ratio, SiteWindow, StateCounts, Trend, Window
 from schemas.config import Config, QueueConfig
-from schemas.events import AnyEvent
+from schemas.events import EVERY_SITE, AnyEvent
 from schemas.vocabulary import Channel, Outcome, WindowName
 from tests.oracle.agents import Span, agents, occupancy, state_counts
 from tests.oracle.facts import distinct
@@ -76,7 +76,7 @@ def site_figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> 
     """Each site's agents by state and their occupancy, over all sites named anywhere."""
     known = distinct(events)
     lives = agents(known, config)
-    sites = {s.id for s in config.sites} | {e.site for e in known}
+    sites = {s.id for s in config.sites} | {e.site for e in known} - {EVERY_SITE}
     found = {}
     for site in sorted(sites):
         zone = ZoneInfo(config.site(site).time_zone)
