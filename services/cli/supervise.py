@@ -2,7 +2,7 @@
 ends them in reverse order. The rules of restarting are in `lives.py`.
 
 Nothing outlives the supervisor: every child's standard input is a pipe that only the supervisor
-holds open, and on Linux the kernel signals the children as well (`guard.py`, `runtime/process.py`).
+holds open. Our services read its end (`runtime/process.py`); for others there is `guard.py`.
 """
 
 import asyncio

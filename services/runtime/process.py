@@ -6,7 +6,6 @@ configuration. A process stops when it is told (SIGTERM, SIGINT), or when its su
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -28,7 +27,6 @@ DRAIN_S = 5.0
 SUPERVISOR_PIPE = "VIGIE_SUPERVISOR_PIPE"
 """Environment: number of the inherited pipe end that reads EOF once the supervisor is gone."""
 
-_PR_SET_PDEATHSIG = 1
 log = structlog.get_logger()
 
 Main = Callable[[Options, asyncio.Event], Awaitable[None]]
@@ -115,9 +113,9 @@ async def _end_with(server: uvicorn.Server, stop: asyncio.Event) -> None:
 
 async def _until_stopped(main: Main, options: Options) -> None:
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    stop, received = asyncio.Event(), list[signal.Signals]()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _on_signal, number, stop)
+        loop.add_signal_handler(number, _on_signal, number, stop, received)
     follow_supervisor(lambda: loop.call_soon_threadsafe(stop.set))
     work = asyncio.ensure_future(main(options, stop))
     ordered = asyncio.create_task(stop.wait())
@@ -132,9 +130,11 @@ async def _until_stopped(main: Main, options: Options) -> None:
         work.cancel()
 
 
-def _on_signal(number: signal.Signals, stop: asyncio.Event) -> None:
-    if stop.is_set():
+def _on_signal(number: signal.Signals, stop: asyncio.Event, received: list[signal.Signals]) -> None:
+    """The first asks, the second insists. `stop` alone does not count: the supervisor's death sets it too."""
+    if received:
         os._exit(128 + number)
+    received.append(number)
     log.info("stopping", signal=number.name)
     stop.set()
 
@@ -143,13 +143,12 @@ def follow_supervisor(on_death: Callable[[], object]) -> None:
     """Calls `on_death` (from another thread) when the supervisor that started us is gone.
 
     Then the process has `DRAIN_S` to end before it is ended. Nothing happens without a supervisor.
-    Two ways, because neither is everywhere: a pipe that reads EOF, and Linux's parent-death signal.
+    A pipe reads EOF then, on every system; Linux's parent-death signal comes once for each thread of
+    the parent, which a process takes for somebody who insists.
     """
     number = os.environ.get(SUPERVISOR_PIPE, "")
     if not number.isdigit():
         return
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
     def watch() -> None:
         with contextlib.suppress(OSError):
