@@ -210,10 +210,14 @@ class SiteWindow(Struct, frozen=True, kw_only=True):
 
 
 class SiteRow(Struct, frozen=True, kw_only=True):
-    """One site, without its queues. Key: site. Written each second: older than 3 s, the site is stale."""
+    """One site, without its queues. Key: site. Written each second: older than 3 s, the site is stale.
+
+    `label`: the name people know it by (`[[sites]] label`); null where none is configured.
+    """
 
     site: str
     time_zone: str
+    label: str | None = None
     as_of_ms: int
     freshness: Freshness
     age_ms: int | None

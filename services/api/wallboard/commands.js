@@ -1,0 +1,79 @@
+// What a person does to an alert: the request, and what became of it. The newest truth comes back
+// on the socket; this only says « sending » meanwhile, and why it failed.
+
+const ANSWER_WITHIN_MS = 10_000;
+
+/** Commands under way by alert id: {isSending, note}. */
+export class Commands {
+  #post;
+  #onAlert;
+  #onChange;
+  #held = new Map();
+
+  /** `post(path, body)` resolves to {status, body}; it rejects when the server cannot be reached. */
+  constructor({ post, onAlert, onChange }) {
+    this.#post = post;
+    this.#onAlert = onAlert;
+    this.#onChange = onChange;
+  }
+
+  get(alertId) {
+    return this.#held.get(alertId);
+  }
+
+  /** An alert was heard of anew: what we waited for has come. */
+  settle(alertId) {
+    this.#held.delete(alertId);
+  }
+
+  /** « Je m'en occupe ». A second press while the first is under way does nothing. */
+  async acknowledge(alertId, by, texts) {
+    if (this.#held.get(alertId)?.isSending) return;
+    this.#set(alertId, { isSending: true, note: "" });
+    try {
+      const path = `api/v1/alerts/${encodeURIComponent(alertId)}/acknowledge`;
+      this.#take(alertId, await this.#post(path, { by }), by, texts);
+    } catch {
+      this.#set(alertId, { isSending: false, note: texts.notSaved });
+    }
+  }
+
+  #take(alertId, { status, body }, by, texts) {
+    const alert = body?.alert ?? body;
+    const isAlert = alert?.alert_id === alertId;
+    if (status === 200 && isAlert) {
+      this.settle(alertId);
+      this.#onAlert(alert);
+    } else if (status === 202) {
+      setTimeout(() => this.#giveUp(alertId, texts), ANSWER_WITHIN_MS);
+    } else if (status === 409 && isAlert) {
+      const other = alert.acknowledged_by;
+      this.#onAlert(alert);
+      this.#set(alertId, { isSending: false, note: other && other !== by ? texts.notSavedTaken(other) : "" });
+    } else {
+      this.#set(alertId, { isSending: false, note: texts.notSaved });
+    }
+  }
+
+  /** The server said « later » and nothing came. */
+  #giveUp(alertId, texts) {
+    if (this.#held.get(alertId)?.isSending) this.#set(alertId, { isSending: false, note: texts.notSaved });
+  }
+
+  #set(alertId, command) {
+    this.#held.set(alertId, command);
+    this.#onChange();
+  }
+}
+
+/** Posts JSON beside the page. */
+export async function postJson(path, value) {
+  const answer = await fetch(new URL(path, document.baseURI), {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(value),
+    credentials: "same-origin",
+  });
+  const body = await answer.json().catch(() => null);
+  return { status: answer.status, body };
+}

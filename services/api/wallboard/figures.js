@@ -1,0 +1,110 @@
+// The figures of a queue: what each shows, what stands below it, and its name in full for speech.
+// Pure: values and texts in, parts out (format.js).
+
+import * as format from "./format.js";
+import { outsideBand } from "./model.js";
+
+/** Figures in reading order. */
+export const FIGURES = ["longest", "waiting", "asa", "service", "available", "abandonment", "occupancy"];
+
+const WINDOW_MINUTES = { "5m": 5, "15m": 15, "30m": 30, "60m": 60 };
+export const windowMinutes = (window) => WINDOW_MINUTES[window];
+
+const blank = () => ({ parts: format.unknown(), below: "", spoken: null });
+
+/** The empty figure of a queue that is loading or was never heard. */
+export const unknownFigure = blank;
+
+function spokenDuration(seconds, texts) {
+  const s = Math.max(0, Math.floor(seconds));
+  if (s >= 86400) return texts.spokenDays(Math.floor(s / 86400), Math.floor((s % 86400) / 3600));
+  return texts.spokenSeconds(Math.floor(s / 3600), Math.floor((s % 3600) / 60), s >= 3600 ? 0 : s % 60);
+}
+
+function longest({ longestS }, { texts, lang }) {
+  return {
+    parts: format.duration(longestS, lang),
+    form: format.durationForm(longestS),
+    spoken: longestS === null ? null : spokenDuration(longestS, texts),
+  };
+}
+
+function waiting({ row }, { lang }) {
+  const text = format.count(row.waiting, lang);
+  return { parts: format.number(text), spoken: text };
+}
+
+function asa({ window }, { texts, lang }) {
+  const value = window?.asa_s.value ?? null;
+  return {
+    parts: format.mean(value, lang),
+    spoken: value === null ? null : spokenDuration(format.rounded(value), texts),
+  };
+}
+
+function service({ window }, { texts, lang }) {
+  const level = window?.service_level;
+  if (!level) return blank();
+  if (!(level.denominator > 0)) return { ...blank(), below: texts.none };
+  const within = format.threshold(level.threshold_s, lang);
+  const parts = format.percent(level, lang);
+  const spokenWithin = spokenDuration(level.threshold_s, texts);
+  return {
+    parts,
+    below: texts.within(`${level.numerator}/${level.denominator}`, within),
+    spoken: `${format.plain(parts)}, ${texts.spokenWithin(level.numerator, level.denominator, spokenWithin)}`,
+  };
+}
+
+function abandonment({ window }, { texts, lang }) {
+  const rate = window?.abandonment;
+  if (rate === undefined) return blank();
+  if (rate === null) {
+    return { parts: [[texts.notApplicable, false]], isNotApplicable: true, below: "", spoken: texts.notApplicableLong };
+  }
+  if (!(rate.denominator > 0)) return { ...blank(), below: texts.none };
+  const parts = format.percent(rate, lang);
+  return {
+    parts,
+    below: `${rate.numerator}/${rate.denominator}`,
+    spoken: `${format.plain(parts)}, ${texts.spokenOf(rate.numerator, rate.denominator)}`,
+  };
+}
+
+function available({ agents }, { texts, lang }) {
+  if (agents.all === 0) return { ...blank(), below: texts.outOf(0) };
+  const text = format.count(agents.available, lang);
+  return {
+    parts: format.number(text),
+    below: texts.outOf(format.count(agents.present, lang)),
+    spoken: texts.spokenOf(agents.available, agents.present),
+  };
+}
+
+function occupancy({ window, row }, { lang }) {
+  const rate = window?.occupancy;
+  if (!rate || !(rate.denominator > 0)) return blank();
+  const parts = format.percent(rate, lang);
+  const [low, high] = row.limits.occupancy;
+  return {
+    parts,
+    below: "",
+    track: { at: rate.numerator / rate.denominator, low, high },
+    arrow: { up: "↑", down: "↓" }[outsideBand(rate.value, row.limits.occupancy)] ?? "",
+    spoken: format.plain(parts),
+  };
+}
+
+const MAKERS = { longest, waiting, asa, service, available, abandonment, occupancy };
+
+/** One figure of a queue's view: parts, below, spoken; some also form, track, arrow. */
+export function figure(name, view, context) {
+  return view.isKnown ? MAKERS[name](view, context) : blank();
+}
+
+/** « Taux de service, Facturation, 60 %, 29 sur 48 en 20 secondes ». */
+export function fullName(name, view, shown, { texts, lang }) {
+  const words = [texts.fullNames[name], view.row.label, shown.spoken ?? texts.noValue];
+  if (view.state === "stale" && view.ageMs !== null) words.push(texts.staleSince(format.plain(format.duration(view.ageMs / 1000, lang))));
+  return words.join(", ");
+}

@@ -1,0 +1,176 @@
+// Builds the page and keeps it true: frames come in, one render per change and per second goes out.
+// Rules live in model.js, alerts.js and format.js; this only wires them to the page.
+
+import { alertsOf, stripItems, untakenCriticals } from "./alerts.js";
+import { Announcer } from "./announce.js";
+import { Band } from "./band.js";
+import { emptyBoard, take, takeAlert } from "./board.js";
+import { ServerClock } from "./clock.js";
+import { Commands, postJson } from "./commands.js";
+import { HelpDialog, Memory, NameDialog } from "./dialogs.js";
+import { setAttribute } from "./dom.js";
+import { Header } from "./header.js";
+import { alertMeant, listen, Roving } from "./keyboard.js";
+import { linkState } from "./model.js";
+import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
+import { Live } from "./socket.js";
+import { Strip } from "./strip.js";
+import { stripLines } from "./strip_text.js";
+import { TEXTS } from "./texts.js";
+import { pageOf, viewsOf, Wall } from "./wall.js";
+
+const options = parse(location.search, navigator.languages);
+const { lang } = options;
+const texts = TEXTS[lang];
+const nodes = Object.fromEntries([...document.querySelectorAll("[id]")].map((node) => [node.id, node]));
+const monotonic = () => performance.now();
+
+const board = emptyBoard();
+const clock = new ServerClock(monotonic);
+const memory = new Memory();
+let window15 = options.window;
+let lastFrameAt = monotonic();
+let lastFrameMs = null;
+
+const header = new Header(nodes, { onWindow: chooseWindow });
+const wall = new Wall(nodes);
+const band = new Band(nodes, { onRetry: () => live.retryNow() });
+const nameDialog = new NameDialog(nodes, memory);
+const helpDialog = new HelpDialog(nodes, memory);
+const announcer = new Announcer({ alert: nodes["spoken-alert"], status: nodes["spoken-status"] });
+const roving = new Roving(nodes["queue-list"]);
+const commands = new Commands({ post: postJson, onAlert: hearAlert, onChange: renderSoon });
+const strip = new Strip({
+  list: nodes.strip,
+  more: nodes["alerts-more"],
+  count: nodes["alerts-count"],
+  onTake: takeInHand,
+  onToggle: renderSoon,
+});
+const live = new Live({
+  url: socketUrl(document.baseURI, options),
+  take: (frame) => take(board, frame),
+  position: () => ({ epoch: board.epoch, seq: board.seq }),
+  onFrame: hear,
+  onChange: renderSoon,
+  monotonic,
+});
+
+function hear(frame) {
+  lastFrameAt = monotonic();
+  if (frame.as_of_ms) clock.hear(frame.as_of_ms);
+  lastFrameMs = clock.now();
+  if (frame.type === "alert") commands.settle(frame.alert.alert_id);
+  renderSoon();
+}
+
+function hearAlert(alert) {
+  takeAlert(board, alert);
+  renderSoon();
+}
+
+async function takeInHand(alertId) {
+  if (!alertId || !board.alerts.has(alertId)) return;
+  const by = await nameDialog.name();
+  if (by) await commands.acknowledge(alertId, by, texts);
+}
+
+function chooseWindow(window) {
+  window15 = window;
+  history.replaceState(null, "", withParameter(location.search, "window", window));
+  render();
+}
+
+/** First untaken alert of a queue, for the key A. */
+function untakenOf(key) {
+  const [site, queue] = JSON.parse(key);
+  return alertsOf(board, site, queue).find((alert) => ["firing", "snoozed"].includes(alert.state))?.alert_id ?? null;
+}
+
+function contextNow() {
+  const silenceMs = monotonic() - lastFrameAt;
+  const site = board.sites.values().next().value;
+  const isTv = layoutFor(options.view, innerWidth) === "tv";
+  return {
+    texts, lang, board, commands, lastFrameMs, isTv,
+    link: live.isDenied ? "cut" : linkState(silenceMs),
+    silenceMs,
+    ageMs: silenceMs,
+    nowMs: clock.now(),
+    timeZone: site?.time_zone ?? "UTC",
+    window: window15,
+    wanted: options.queues,
+    isFirst: board.epoch === null,
+    isDenied: live.isDenied,
+    retryInMs: live.retryAt === null ? null : Math.max(0, live.retryAt - monotonic()),
+    names: (siteId, queue) => nameOf(siteId, queue),
+  };
+}
+
+function nameOf(site, queue) {
+  const row = board.queues.get(JSON.stringify([site, queue]));
+  return row?.short || row?.label || queue;
+}
+
+function render() {
+  const context = contextNow();
+  setAttribute(document.body, "data-layout", context.isTv ? "tv" : "desk");
+  const views = context.isFirst ? new Map() : viewsOf(board, context, options.queues);
+  const items = context.isFirst ? [] : stripItems(board, views, context.nowMs);
+  context.page = pageOf(views, context);
+  context.untaken = untakenCriticals(items).length;
+  header.show(context);
+  band.show(context);
+  strip.show(items, context);
+  wall.show(views, context);
+  roving.refresh();
+  announcer.take(items.map((item) => spoken(item, context)), context.link === "cut" && !context.isDenied, texts);
+  announcer.speak(monotonic(), texts);
+}
+
+/** A strip item as the announcer needs it. */
+function spoken(item, context) {
+  const name = item.view?.row.short ?? item.alert?.queue ?? "";
+  const { title } = stripLines(item, { ...context, isTv: false });
+  return {
+    key: item.key,
+    state: item.kind === "soon" ? "soon" : item.alert.state,
+    look: item.look,
+    flapping: Boolean(item.alert?.flapping),
+    by: item.alert?.acknowledged_by,
+    name,
+    text: `${name}, ${title}`,
+  };
+}
+
+let isRenderDue = false;
+/** One render for all that happens in a turn; timers, unlike animation frames, run in hidden tabs. */
+function renderSoon() {
+  if (isRenderDue) return;
+  isRenderDue = true;
+  setTimeout(() => {
+    isRenderDue = false;
+    render();
+  }, 0);
+}
+
+/** On every second of the server's clock, so that all waits tick together. */
+function tick() {
+  live.watch();
+  render();
+  const now = clock.now() ?? Math.floor(monotonic());
+  setTimeout(tick, 1000 - (((now % 1000) + 1000) % 1000) + 5);
+}
+
+document.documentElement.lang = lang;
+for (const part of [header, wall, band, nameDialog, helpDialog]) part.label({ texts, lang });
+listen({
+  areOn: () => helpDialog.keysAreOn,
+  onWindow: chooseWindow,
+  onTake: (focused) => takeInHand(alertMeant(focused, untakenOf)),
+  onHelp: () => helpDialog.open(),
+});
+addEventListener("resize", renderSoon);
+addEventListener("online", () => live.retryNow());
+live.open();
+tick();

@@ -1,0 +1,235 @@
+// One queue on the page: an article of labelled figures. The same elements serve the TV tile and
+// the desk row; only the style sheets tell them apart. Names come from outside: text nodes only.
+
+import * as format from "./format.js";
+import { make, setAttribute, setFigure, setShown, setText } from "./dom.js";
+import { FIGURES, figure, fullName, unknownFigure, windowMinutes } from "./figures.js";
+import { shape, setShape } from "./shapes.js";
+import { drawTrend, makeTrend } from "./trend.js";
+
+const GROUPS = ["available", "in_contact", "wrap_up", "paused", "offline"];
+const AGE_SHOWN_FROM_MS = 10_000;
+const LABEL_PX = { tv: 38, desk: 32 };
+const TIGHT_FROM = 25;
+
+function makeFigure(name) {
+  const node = make("div", "figure");
+  node.dataset.figure = name;
+  const label = make("span", "label");
+  const value = make("button", "value");
+  value.type = "button";
+  value.tabIndex = -1;
+  value.dataset.figure = name;
+  const number = make("span", "digits");
+  const arrow = make("span", "arrow");
+  const below = make("span", "below");
+  const track = make("span", "track");
+  label.setAttribute("aria-hidden", "true");
+  below.setAttribute("aria-hidden", "true");
+  value.append(number, arrow);
+  node.append(label, value, below);
+  if (name === "occupancy") {
+    track.append(make("span", "track-band"), make("span", "track-at"));
+    below.append(track, make("span", "arrow"));
+  }
+  const arrows = [arrow, below.lastChild].filter(Boolean);
+  return { node, label, value, number, below, track, arrows };
+}
+
+function makeAgents() {
+  const node = make("div", "agents");
+  node.setAttribute("role", "img");
+  const bar = make("div", "agent-bar");
+  const counts = make("div", "agent-counts");
+  const groups = {};
+  for (const group of GROUPS) {
+    const segment = make("span", `segment segment-${group}`);
+    const count = make("span", `agent-count agent-count-${group}`);
+    const word = make("span", "agent-word");
+    const number = make("b");
+    count.append(shape(group), word, number);
+    bar.append(segment);
+    counts.append(count);
+    groups[group] = { segment, word, number };
+  }
+  node.append(bar, counts);
+  return { node, groups };
+}
+
+function makeFrozen() {
+  const node = make("div", "frozen");
+  const lines = ["frozen-word", "frozen-since", "frozen-why", "frozen-when"].map((name) => make("p", name));
+  node.append(...lines);
+  return { node, lines };
+}
+
+/** A queue's article. `show(view, context)` fills it; `view` null while loading. */
+export class QueueArticle {
+  constructor() {
+    this.node = make("article", "queue");
+    const head = make("div", "queue-head");
+    const title = make("div", "title");
+    this.channel = shape("phone", "channel");
+    this.name = make("h3", "name");
+    title.append(this.channel, this.name);
+    const state = make("div", "state");
+    this.shape = shape("normal");
+    const words = make("span", "words");
+    this.word = make("span", "word");
+    this.more = make("span", "more");
+    words.append(this.word, this.more);
+    state.append(this.shape, words);
+    head.append(title, state);
+    this.figures = Object.fromEntries(FIGURES.map((name) => [name, makeFigure(name)]));
+    const now = make("div", "figures-now");
+    const window = make("div", "figures-window");
+    now.append(this.figures.longest.node, this.figures.waiting.node);
+    window.append(...FIGURES.slice(2).map((name) => this.figures[name].node));
+    this.frozen = makeFrozen();
+    this.trend = makeTrend();
+    this.agents = makeAgents();
+    this.age = make("span", "age");
+    this.node.append(head, this.frozen.node, now, this.trend.node, window, this.agents.node, this.age);
+  }
+
+  show(view, context) {
+    const { texts } = context;
+    const state = view?.state ?? "loading";
+    setAttribute(this.node, "data-state", state);
+    setAttribute(this.node, "data-look", view?.look ?? "loading");
+    setAttribute(this.node, "data-taken", view?.isTaken ? "" : null);
+    setShape(this.shape, state);
+    setText(this.word, texts.states[state]);
+    this.#showFigures(view, context);
+    if (!view) return;
+    setShape(this.channel, view.row.channel);
+    setText(this.name, view.row.short || view.row.label);
+    setAttribute(this.name, "title", view.row.label);
+    setAttribute(this.node, "aria-label", [view.row.label, texts.channels[view.row.channel], this.#words(view, context)].join(", "));
+    this.#showWords(view, context);
+    this.#showFrozen(view, context);
+    this.#showAgents(view, context);
+    this.drawTrend = () => this.#drawTrend(view, context);
+    this.drawTrend();
+    const age = view.ageMs === null ? format.DASH : format.age(view.ageMs / 1000, context.lang);
+    setText(this.age, age);
+  }
+
+  #words(view, context) {
+    return [context.texts.states[view.state], stateDetail(view, context)].filter(Boolean).join(" · ");
+  }
+
+  #showWords(view, context) {
+    const { texts, isTv } = context;
+    const whole = wholeSentence(view, context);
+    const detail = isTv ? tileDetail(view, context) : stateDetail(view, context);
+    setText(this.word, !isTv && whole ? whole : texts.states[view.state]);
+    const letters = this.name.textContent.length + this.word.textContent.length;
+    setAttribute(this.node, "data-tight", letters >= TIGHT_FROM ? "" : null);
+    setText(this.more, detail && !(whole && !isTv) ? `${format.NBSP}· ${detail}` : "");
+  }
+
+  #showFigures(view, context) {
+    for (const name of FIGURES) {
+      const held = this.figures[name];
+      const shown = view ? figure(name, view, context) : unknownFigure();
+      setText(held.label, context.isTv ? context.texts.labels[name] : context.texts.columns[name] ?? context.texts.labels[name]);
+      setFigure(held.number, shown.parts);
+      setAttribute(held.node, "data-cause", view?.cause === name ? "" : null);
+      setAttribute(held.node, "data-form", shown.form ?? null);
+      setAttribute(held.node, "data-na", shown.isNotApplicable ? "" : null);
+      setAttribute(held.value, "aria-label", view ? fullName(name, view, shown, context) : context.texts.fullNames[name]);
+      if (name === "occupancy") this.#showTrack(held, shown);
+      else setText(held.below, shown.below ?? "");
+    }
+    const mean = view ? format.plain(figure("asa", view, context).parts) : format.DASH;
+    const { label } = this.figures.longest;
+    if (context.isTv && view?.state !== "stale") setText(label, `${context.texts.labels.longest} · ${context.texts.mean(mean)}`);
+  }
+
+  #showTrack({ track, arrows }, shown) {
+    setShown(track, Boolean(shown.track));
+    for (const arrow of arrows) setText(arrow, shown.arrow ?? "");
+    if (!shown.track) return;
+    const { at, low, high } = shown.track;
+    track.style.setProperty("--at", String(Math.min(1, Math.max(0, at))));
+    track.style.setProperty("--low", String(low));
+    track.style.setProperty("--span", String(high - low));
+  }
+
+  #showFrozen(view, { texts, lang }) {
+    const isFrozen = view.state === "stale";
+    setShown(this.frozen.node, isFrozen);
+    if (!isFrozen) return;
+    const [word, since, why, when] = this.frozen.lines;
+    setText(word, texts.states.stale);
+    setText(since, view.ageMs === null ? "" : texts.since(elapsed(view.ageMs, lang)));
+    setText(why, whyFrozen(view, texts));
+    setText(when, view.heardMs === null ? texts.lastFiguresUnknown : texts.lastFigures(format.clock(view.heardMs, view.timeZone)));
+  }
+
+  #showAgents(view, { texts, lang }) {
+    const known = view.isKnown;
+    for (const group of GROUPS) {
+      const { segment, word, number } = this.agents.groups[group];
+      const count = view.agents[group];
+      segment.style.setProperty("--n", String(known ? count : 0));
+      setShown(segment, known && count > 0);
+      setText(word, texts.agentsShort[group] ?? "");
+      setText(number, known ? format.count(count, lang) : format.DASH);
+    }
+    const spoken = GROUPS.map((group) => `${view.agents[group]} ${texts.agents[group]}`).join(", ");
+    setAttribute(this.agents.node, "aria-label", `${texts.columns.agents}, ${view.row.label}, ${known ? spoken : texts.noValue}`);
+  }
+
+  #drawTrend(view, { lang, isTv }) {
+    drawTrend(this.trend, {
+      points: view.isKnown ? view.row.trend.longest_wait_s : [],
+      limitS: view.row.limits.wait_s,
+      limitText: format.limit(view.row.limits.wait_s, lang),
+      labelPx: isTv ? LABEL_PX.tv : LABEL_PX.desk,
+    });
+  }
+}
+
+const elapsed = (ms, lang) => format.plain(format.duration(ms / 1000, lang));
+
+function whyFrozen(view, texts) {
+  if (view.reason === "page") return texts.pageCut;
+  return view.reason === "worker" ? texts.workerSilent : texts.sourceSilent(view.silent);
+}
+
+/** States whose whole sentence replaces the word where there is room for it. */
+function wholeSentence(view, context) {
+  const { texts, lang } = context;
+  if (view.state === "stale" && view.ageMs !== null) return texts.staleSince(elapsed(view.ageMs, lang));
+  if (view.state === "catching_up") return texts.behind(format.age(view.row.behind_s, lang));
+  if (view.state === "closed" && view.row.changes_ms !== null) return closedUntil(view, context);
+  return null;
+}
+
+function closedUntil({ row, timeZone }, { texts, lang, nowMs }) {
+  const isToday = format.date(row.changes_ms, timeZone) === format.date(nowMs, timeZone);
+  const day = isToday ? null : format.weekday(row.changes_ms, timeZone, lang);
+  return texts.closedUntil(format.opening(row.changes_ms, timeZone), day);
+}
+
+/** What follows the word in a row: who is on it, else since when. */
+function stateDetail(view, { texts, lang, nowMs, window }) {
+  const { alert } = view;
+  if (view.state === "no_data") return texts.minutes(windowMinutes(window));
+  if (!alert) return "";
+  if (alert.state === "acknowledged") return texts.isOnIt(alert.acknowledged_by);
+  if (alert.state === "snoozed") return texts.states.snoozed;
+  if (alert.flapping) return texts.flipsShort(alert.episodes_10m);
+  return format.plain(format.duration((nowMs - alert.crossed_ms) / 1000, lang));
+}
+
+/** What follows the word on a tile, where there is room: how far behind, when it opens, how old. */
+function tileDetail(view, { texts, lang }) {
+  if (view.state === "catching_up") return format.age(view.row.behind_s, lang);
+  if (view.state === "closed" && view.row.changes_ms !== null) return format.opening(view.row.changes_ms, view.timeZone);
+  if (view.alert?.flapping) return String(view.alert.episodes_10m);
+  if (view.isLive && view.ageMs >= AGE_SHOWN_FROM_MS) return format.age(view.ageMs / 1000, lang);
+  return "";
+}

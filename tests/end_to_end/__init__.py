@@ -1,0 +1,1 @@
+"""A real browser, the real page, the real api."""
