@@ -32,10 +32,8 @@ def table(cells: Sequence[Cell], width: int, *, colour: bool) -> list[str]:
     if not cells:
         return [fit("This board has no queue yet. Queues appear with their first event.", width)]
     columns, texts = _choose(cells, width)
-    widths = [
-        max(columns_of(text) for text in (column.title, *each))
-        for column, each in zip(columns, texts, strict=True)
-    ]
+    texts = _cut_names(columns, texts, width)
+    widths = [_wide(column, each) for column, each in zip(columns, texts, strict=True)]
     lines = [fit(_line([c.title for c in columns], columns, widths), width)]
     for number, cell in enumerate(cells):
         line = fit(_line([each[number] for each in texts], columns, widths), width)
@@ -49,20 +47,38 @@ def _choose(cells: Sequence[Cell], width: int) -> tuple[list[Column], list[list[
         columns = [c for c in _COLUMNS if c.drop == 0 or c.drop > dropped]
         columns = [_shorter(c, dropped) for c in columns]
         texts = [[c.text(cell) for cell in cells] for c in columns]
-        total = sum(max(map(columns_of, (c.title, *each))) for c, each in zip(columns, texts, strict=True))
+        total = sum(_wide(c, each) for c, each in zip(columns, texts, strict=True))
         if total + len(GAP) * (len(columns) - 1) <= width:
             break
     return columns, texts
 
 
+def _cut_names(columns: Sequence[Column], texts: list[list[str]], width: int) -> list[list[str]]:
+    """When even that is too wide, names give way, never figures."""
+    total = sum(_wide(c, each) for c, each in zip(columns, texts, strict=True)) + len(GAP) * (
+        len(columns) - 1
+    )
+    at = next(number for number, column in enumerate(columns) if column.title == "queue")
+    room = max(_SHORTEST_NAME, _wide(columns[at], texts[at]) - max(0, total - width))
+    return [[fit(text, room) for text in each] if number == at else each for number, each in enumerate(texts)]
+
+
+def _wide(column: Column, texts: Sequence[str]) -> int:
+    return max(map(columns_of, (column.title, *texts)))
+
+
 def _shorter(column: Column, dropped: int) -> Column:
-    if column.title == "service" and dropped >= _COUNTS_DROP:
-        return Column(column.title, _service_short, column.drop)
-    if column.title == "queue" and dropped >= _NAMES_DROP:
-        return Column(column.title, lambda cell: plain(cell.row.short), column.drop, is_right=False)
-    if column.title == "state" and dropped >= _LAST_DROP:
-        return Column(column.title, _state_short, column.drop, is_right=False)
-    return column
+    """The column as it is once `dropped` steps were taken: shorter texts before shorter titles."""
+    title, text = column.title, column.text
+    if title == "service" and dropped >= _COUNTS_DROP:
+        text = _service_short
+    elif title == "queue" and dropped >= _NAMES_DROP:
+        text = _short_name
+    elif title == "state" and dropped >= _LAST_DROP:
+        text = _state_short
+    if dropped >= _LAST_DROP:
+        title = _SHORT_TITLES.get(title, title)
+    return Column(title, text, column.drop, column.is_right)
 
 
 def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> str:
@@ -79,6 +95,14 @@ def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 def _figure(cell: Cell, text: str) -> str:
     """A figure that cannot be trusted stands in brackets."""
     return text if cell.state.is_live or text == NOTHING else f"({text})"
+
+
+def _name(cell: Cell) -> str:
+    return plain(cell.row.label)
+
+
+def _short_name(cell: Cell) -> str:
+    return plain(cell.row.short)
 
 
 def _state(cell: Cell) -> str:
@@ -148,10 +172,12 @@ def _threshold(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+_SHORT_TITLES = {"waiting": "wait", "longest": "max", "service": "SL"}
+_SHORTEST_NAME = 6
 _COUNTS_DROP, _NAMES_DROP, _LAST_DROP = 4, 6, 7
 _COLUMNS = (
     Column("state", _state, 0, is_right=False),
-    Column("queue", lambda cell: plain(cell.row.label), 0, is_right=False),
+    Column("queue", _name, 0, is_right=False),
     Column("waiting", lambda cell: _figure(cell, str(cell.row.waiting)), 0),
     Column("longest", _longest, 0),
     Column("service", _service, 0),
