@@ -28,7 +28,7 @@ SERVICES = ("ingest", "aggregator", "api")
 NOT_READY_S = 20.0
 """After this long, `vigie up` says what is missing, and goes on."""
 
-_KAFKA_S = 30.0
+_KAFKA_S = broker.READY_S
 _POLL_S = 0.2
 log = structlog.get_logger()
 
