@@ -24,6 +24,7 @@ from schemas.events import (
 )
 from schemas.vocabulary import AgentState
 from tests.oracle.facts import Contact, VisitFact, contacts, distinct
+from tests.oracle.visits import outcome_of
 
 FOREVER = 2**62
 BUSY = (AgentState.IN_CONTACT, AgentState.WRAP_UP)
@@ -48,6 +49,8 @@ class _Deed(Struct, frozen=True):
     fact: VisitFact
     queue: str | None
     contact_ended_ms: tuple[int, ...]
+    visit_ended_ms: tuple[int, ...] = ()
+    """Somebody's answer, or whatever ended the visit: nobody rings any more."""
 
 
 def agents(events: Iterable[AnyEvent], config: Config) -> dict[tuple[str, str], list[Span]]:
@@ -160,9 +163,10 @@ def _wrap_interval(talk: _Deed, deeds: list[_Deed], config: Config) -> Interval:
 
 
 def _ringing_interval(offer: _Deed, deeds: list[_Deed]) -> Interval:
-    """[offered, accepted or no_answer or offer_ended)."""
+    """[offered, accepted by anybody or no_answer or offer_ended or the end of the visit or contact)."""
     enders = AgentAccepted | AgentNoAnswer | AgentOfferEnded
     ends = [d.fact.occurred_ms for d in _same_contact(offer, deeds) if isinstance(d.fact, enders)]
+    ends += [*offer.contact_ended_ms, *offer.visit_ended_ms]
     start_ms = offer.fact.occurred_ms
     return (start_ms, min((e for e in ends if e >= start_ms), default=FOREVER))
 
@@ -210,16 +214,22 @@ def _first_seen(events: Iterable[AnyEvent]) -> dict[tuple[str, str], int]:
 
 
 def _deeds(known: list[Contact]) -> dict[tuple[str, str], list[_Deed]]:
-    """Each agent's contact facts; talk.ended without agent is the visit's accepted agent's."""
+    """Each agent's contact facts; talk.ended without agent is everybody's who accepted the visit."""
     found: dict[tuple[str, str], list[_Deed]] = defaultdict(list)
     for contact in known:
         ended = tuple(e.occurred_ms for e in contact.events if isinstance(e, ContactEnded))
         placed = [(key, fact) for key, facts in contact.facts.items() for fact in facts]
         for key, fact in [*placed, *((None, fact) for fact in contact.homeless)]:
             entered = contact.entered.get(key) if key else None
-            accepted = contact.accepted.get(key) if key else None
+            own = contact.facts.get(key, []) if key else contact.homeless
             queue = getattr(fact, "queue", None) or (entered.queue if entered else None)
-            agent = getattr(fact, "agent", None) or (accepted.agent if accepted else None)
-            if agent is not None:
-                found[contact.site, agent].append(_Deed(fact, queue, ended))
+            accepts = [f for f in own if isinstance(f, AgentAccepted)]
+            named = getattr(fact, "agent", None)
+            is_everybodys = named is None and isinstance(fact, TalkEnded | WrapEnd)
+            over = [f.occurred_ms for f in accepts]
+            if entered and (outcome := outcome_of(contact, entered, own, silence_ms=FOREVER, now_ms=0)):
+                over.append(outcome.at_ms)
+            agents_meant = {f.agent for f in accepts} if is_everybodys else {named} if named else set()
+            for agent in agents_meant:
+                found[contact.site, agent].append(_Deed(fact, queue, ended, tuple(over)))
     return found

@@ -97,8 +97,8 @@ def _visit(
     facts = contact.facts.get(key, [])
     settings = config.queue(contact.site, entered.queue, channels.get((contact.site, entered.queue)))
     silence_ms = round(SILENCE_IN_WAIT_LIMITS * settings.wait_limit_in_force_s * 1000)
-    outcome = _outcome(contact, entered, facts, silence_ms=silence_ms, now_ms=now_ms)
-    talk_ended_ms, handled_ms = _handling(contact.accepted.get(key), facts)
+    outcome = outcome_of(contact, entered, facts, silence_ms=silence_ms, now_ms=now_ms)
+    talk_ended_ms, handled_ms = _handling(outcome, facts)
     return Visit(
         site=contact.site,
         queue=entered.queue,
@@ -112,9 +112,10 @@ def _visit(
     )
 
 
-def _outcome(
+def outcome_of(
     contact: Contact, entered: QueueEntered, facts: list[VisitFact], *, silence_ms: int, now_ms: int
 ) -> _Candidate | None:
+    """What ended the visit; `silence_ms` after the last news it counts as `unknown`."""
     candidates = _candidates(contact, entered, facts)
     if not candidates:
         silent_ms = max(e.occurred_ms for e in contact.events) + silence_ms
@@ -150,13 +151,13 @@ def _best_first(candidate: _Candidate) -> tuple[bool, int, bool, int, str]:
     )
 
 
-def _handling(accepted: AgentAccepted | None, facts: list[VisitFact]) -> tuple[int | None, int | None]:
-    """(talk ended, handle time): accepted → talk ended, plus wrap once wrap.end is known."""
+def _handling(outcome: _Candidate | None, facts: list[VisitFact]) -> tuple[int | None, int | None]:
+    """(talk ended, handle time) of an answered visit: answered → talk ended, plus wrap once it has ended."""
     ends = [f for f in facts if isinstance(f, TalkEnded)]
-    if accepted is None or not ends:
+    if outcome is None or outcome.outcome is not Outcome.ANSWERED or not ends:
         return (None, None)
     talk_ended_ms = min(ends, key=precedence).occurred_ms
-    handled_ms = max(0, talk_ended_ms - accepted.occurred_ms)
+    handled_ms = max(0, talk_ended_ms - outcome.at_ms)
     wrap_ends = [f for f in facts if isinstance(f, WrapEnd)]
     if wrap_ends:
         wrap_starts = [f for f in facts if isinstance(f, WrapStart)]

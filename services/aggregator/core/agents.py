@@ -52,7 +52,8 @@ class Agent:
         self.said: list[Said] = []
         self.spans: dict[str, tuple[Span, ...]] = {}
         """By contact; for an agent who says nothing the recent ones too, else only those that last."""
-        self.contact_queues: tuple[str, ...] = ()
+        self.contact_queues: dict[str, int] = {}
+        """Queues that contacts were offered or accepted from, with the first instant of it."""
         self.first_ms: int | None = None
         """First instant of any contact fact."""
         self.timeline: list[Moment] = []
@@ -76,29 +77,50 @@ class Agent:
             self._replace(len(self.timeline), [Moment(said.at_ms, said.state, queues)], change)
         return True
 
+    def meet(self, at_ms: int, change: Change) -> bool:
+        """A contact event named the agent at this instant; True when it was not known so early."""
+        if self.first_ms is not None and self.first_ms <= at_ms:
+            return False
+        self.first_ms = at_ms
+        if not self.said:
+            self._replace(0, self._from_spans(0), change)
+        return True
+
     def follow(self, contact: str, spans: tuple[Span, ...], change: Change) -> None:
         """Takes what a contact's facts now say of this agent, in place of what they said before."""
         before = self.spans.get(contact, ())
         if before == spans:
             return
-        knew = self.contact_queues
-        for span in spans:
-            if self.first_ms is None or span.start_ms < self.first_ms:
-                self.first_ms = span.start_ms
-            if span.queue is not None and span.queue not in self.contact_queues:
-                self.contact_queues = tuple(sorted((*self.contact_queues, span.queue)))
+        is_news = self._serve(spans)
         if self.said:
             spans = spans if any(s.end_ms is None for s in spans) else ()
         if spans:
             self.spans[contact] = spans
         else:
             self.spans.pop(contact, None)
-        if self.contact_queues != knew or not self.timeline:
+        if is_news:
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
-            changed = min(s.start_ms for s in {*before, *spans} if s not in before or s not in spans)
-            keep = sum(1 for m in self.timeline if m.at_ms < changed)
-            self._replace(keep, self._from_spans(keep), change)
+            changed = min((s.start_ms for s in {*before} ^ {*spans}), default=None)
+            if changed is not None:
+                keep = sum(1 for m in self.timeline if m.at_ms < changed)
+                self._replace(keep, self._from_spans(keep), change)
+
+    def _serve(self, spans: tuple[Span, ...]) -> bool:
+        """Notes the queues that contacts came from; True when one is new, or served earlier than known."""
+        is_news = False
+        for span in spans:
+            if span.queue is None or span.state is AgentState.WRAP_UP:
+                continue
+            first = self.contact_queues.get(span.queue)
+            if first is None or span.start_ms < first:
+                self.contact_queues = {**self.contact_queues, span.queue: span.start_ms}
+                is_news = True
+        return is_news
+
+    def _served(self, at_ms: int) -> tuple[str, ...]:
+        """The queues that the agent had contacts from, up to an instant."""
+        return tuple(sorted(q for q, first in self.contact_queues.items() if first <= at_ms))
 
     def now(self, now_ms: int) -> Moment | None:
         """The moment that holds at an instant: the last begun; a first one ahead of our clock holds too."""
@@ -164,7 +186,7 @@ class Agent:
     def _from_said(self) -> list[Moment]:
         """Each word holds until the next; queues left out stay as they were."""
         if not any(s.queues is not None for s in self.said):
-            return [Moment(s.at_ms, s.state, self.contact_queues) for s in self.said]
+            return self._said_without_queues()
         queues: tuple[str, ...] = ()
         moments = []
         for s in self.said:
@@ -173,25 +195,36 @@ class Agent:
             moments.append(Moment(s.at_ms, s.state, queues))
         return moments
 
+    def _said_without_queues(self) -> list[Moment]:
+        """An agent that never told its queues has those it had contacts from, from then on."""
+        first = self.said[0].at_ms
+        edges = {s.at_ms: s.state for s in self.said}
+        state = self.said[0].state
+        moments = []
+        for at_ms in sorted({*edges, *(t for t in self.contact_queues.values() if t > first)}):
+            state = edges.get(at_ms, state)
+            moments.append(Moment(at_ms, state, self._served(at_ms)))
+        return moments
+
     def _from_spans(self, keep: int) -> list[Moment]:
         """The moments after the first `keep`: available, but for the spans; the weightiest counts."""
         frozen = self.frozen
         kept = self.timeline[:keep]
         moments: list[Moment] = []
         if not kept and frozen is not None:
-            moments.append(structs.replace(frozen, queues=self.contact_queues))
+            moments.append(structs.replace(frozen, queues=self._served(frozen.at_ms)))
         last = (kept or moments)[-1] if kept or moments else None
         begin = last.at_ms if last else -1
         spans = _cut_wrap_up([s for spans in self.spans.values() for s in spans], begin)
         edges = {e for s in spans for e in (s.start_ms, s.end_ms) if e is not None and e > begin}
+        edges.update(t for t in self.contact_queues.values() if t > begin)
         if last is None and self.first_ms is not None:
             edges.add(self.first_ms)
-        state = last.state if last else None
         for at_ms in sorted(edges):
-            weightiest = _weightiest(spans, at_ms)
-            if weightiest is not state:
-                state = weightiest
-                moments.append(Moment(at_ms, state, self.contact_queues))
+            moment = Moment(at_ms, _weightiest(spans, at_ms), self._served(at_ms))
+            if last is None or moment.state is not last.state or moment.queues != last.queues:
+                moments.append(moment)
+                last = moment
         return moments
 
 
@@ -207,15 +240,23 @@ def _cut_wrap_up(spans: list[Span], begin: int) -> list[Span]:
     reaching = [s for s in spans if s.end_ms is None or s.end_ms > begin]
     if all(s.state is not AgentState.WRAP_UP for s in reaching):
         return reaching
-    starts = sorted(s.start_ms for s in spans if s.state is AgentState.IN_CONTACT)
-    cut = []
-    for span in reaching:
-        if span.state is AgentState.WRAP_UP:
-            following = next((s for s in starts if s >= span.start_ms), None)
-            if following is not None and (span.end_ms is None or following < span.end_ms):
-                span = span._replace(end_ms=following)
-        cut.append(span)
-    return cut
+    taken = [s for s in spans if s.state is AgentState.IN_CONTACT]
+    return [_cut(s, taken) if s.state is AgentState.WRAP_UP else s for s in reaching]
+
+
+def _cut(wrap_up: Span, taken: list[Span]) -> Span:
+    start = wrap_up.start_ms
+    following = min(
+        (
+            t.start_ms
+            for t in taken
+            if t.start_ms > start or (t.start_ms == start and t.contact != wrap_up.contact)
+        ),
+        default=None,
+    )
+    if following is None or (wrap_up.end_ms is not None and wrap_up.end_ms <= following):
+        return wrap_up
+    return wrap_up._replace(end_ms=following)
 
 
 def _weightiest(spans: list[Span], at_ms: int) -> AgentState:

@@ -142,6 +142,11 @@ class Site:
                 queue.touch()
             if isinstance(event, ev.QueueEntered) and event.channel is not None:
                 self._channel_told(queue, event.channel, (event.occurred_ms, event.id), now_ms)
+        agent_name = getattr(event, "agent", None)
+        if agent_name is not None:
+            agent = self._agent(agent_name)
+            if agent.meet(event.occurred_ms, _Changer(self, now_ms)):
+                self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
         if contact.add(event):
             self._retell(name, contact, now_ms)

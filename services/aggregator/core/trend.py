@@ -7,6 +7,7 @@ minute, so that a visit can be taken back.
 """
 
 from bisect import bisect_left, insort
+from typing import TypeVar
 
 MINUTE_MS = 60_000
 POINTS = 60
@@ -16,7 +17,7 @@ class Minutes:
     """Closed visits of one queue by minute; those still waiting are told at the question."""
 
     def __init__(self) -> None:
-        self._left: dict[int, list[int]] = {}
+        self._left: dict[int, list[tuple[int, int]]] = {}
         self._stayed: dict[int, list[int]] = {}
         self._floor = 0
 
@@ -26,34 +27,40 @@ class Minutes:
         if floor <= self._floor:
             return
         self._floor = floor
-        for minutes in (self._left, self._stayed):
-            for minute in [m for m in minutes if m < floor]:
-                del minutes[minute]
+        for minute in [m for m in self._left if m < floor]:
+            del self._left[minute]
+        for minute in [m for m in self._stayed if m < floor]:
+            del self._stayed[minute]
 
     def add(self, entered_ms: int, ended_ms: int, sign: int) -> None:
-        """Adds a closed visit (sign 1) or takes it back (-1)."""
-        ended_ms = max(entered_ms, ended_ms)
-        first = max(entered_ms // MINUTE_MS, self._floor)
-        last = ended_ms // MINUTE_MS
-        for minute in range(first, last):
+        """Adds a closed visit (sign 1) or takes it back (-1). It waited in [entered, ended)."""
+        wait_ms = max(0, ended_ms - entered_ms)
+        last = (entered_ms + max(0, wait_ms - 1)) // MINUTE_MS
+        for minute in range(max(entered_ms // MINUTE_MS, self._floor), last):
             _note(self._stayed.setdefault(minute, []), entered_ms, sign)
         if last >= self._floor:
-            _note(self._left.setdefault(last, []), ended_ms - entered_ms, sign)
+            _note(self._left.setdefault(last, []), (wait_ms, entered_ms), sign)
 
     def longest_ms(self, minute: int, *, oldest_waiting_ms: int | None, now_ms: int) -> int | None:
         """The longest wait of a minute (its number since the epoch), None when nobody waited in it."""
         end_ms = (minute + 1) * MINUTE_MS
-        left, stayed = self._left.get(minute), self._stayed.get(minute)
-        longest = left[-1] if left else -1
-        oldest = stayed[0] if stayed else None
+        until_ms = min(end_ms, now_ms)
+        waits = []
+        left = self._left.get(minute)
+        if left:  # facts ahead of our clock have waited until now only
+            waits.append(left[-1][0] if end_ms <= now_ms else max(min(w, now_ms - e) for w, e in left))
+        stayed = self._stayed.get(minute)
+        if stayed:
+            waits.append(until_ms - stayed[0])
         if oldest_waiting_ms is not None and oldest_waiting_ms < end_ms:
-            longest = max(longest, min(end_ms, now_ms) - oldest_waiting_ms)
-        if oldest is not None:
-            longest = max(longest, min(end_ms, now_ms) - oldest)
-        return longest if longest >= 0 else None
+            waits.append(until_ms - oldest_waiting_ms)
+        return max(0, *waits) if waits else None
 
 
-def _note(values: list[int], value: int, sign: int) -> None:
+_T = TypeVar("_T", int, tuple[int, int])
+
+
+def _note(values: list[_T], value: _T, sign: int) -> None:
     if sign > 0:
         insort(values, value)
         return

@@ -148,7 +148,7 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
             if visit.outcome is None and draft.name in expired:
                 visit.outcome, visit.ended_ms, visit.inferred = Outcome.UNKNOWN, expired[draft.name], True
             visits.append(visit)
-        _follow_agents(contact, draft, visit, ends, terms, spans)
+        _follow_agents(contact, draft, visit, facts, terms, spans)
     return Story(visits, spans)
 
 
@@ -198,7 +198,8 @@ def _place(loose: list[Fact], drafts: dict[str, _Draft]) -> None:
             homeless.append(fact)
             continue
         own = [d for d in entered if d.entered is not None and d.entered.queue == fact.queue]
-        (_latest(own, fact.at_ms) or _without_entry(drafts, fact.queue)).facts.append(fact)
+        home = _latest(own, fact.at_ms) or _not_entered(drafts, fact.queue)
+        (home or _without_entry(drafts, fact.queue)).facts.append(fact)
     homeless.sort(key=lambda f: (f.kind != Kind.ACCEPTED, f.at_ms, f.id))
     for fact in homeless:
         home = _accepted_by(drafts, fact) if fact.kind != Kind.ACCEPTED else None
@@ -223,6 +224,12 @@ def _accepted_by(drafts: dict[str, _Draft], fact: Fact) -> _Draft | None:
             if best is None or (f.at_ms, draft.name) > best:
                 best = (f.at_ms, draft.name)
     return drafts[best[1]] if best else None
+
+
+def _not_entered(drafts: dict[str, _Draft], queue: str) -> _Draft | None:
+    """A segment whose entry is not known (yet), but that another fact places in the queue."""
+    own = [d for d in drafts.values() if d.entered is None and any(f.queue == queue for f in d.facts)]
+    return min(own, key=lambda d: d.name, default=None)
 
 
 def _without_entry(drafts: dict[str, _Draft], queue: str) -> _Draft:
@@ -305,62 +312,73 @@ def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
 
 
 def _follow_agents(
-    contact: str, draft: _Draft, visit: Visit | None, ends: list[Fact], terms: Terms, spans: list[Span]
-) -> None:
-    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (SEMANTICS.md §5)."""
-    queue = draft.entered.queue if draft.entered else next((f.queue for f in draft.facts if f.queue), None)
-    for fact in draft.facts:
-        if fact.agent is None:
-            continue
-        if fact.kind == Kind.ACCEPTED:
-            _talk(contact, queue, fact, draft.facts, ends, terms, spans)
-        elif fact.kind == Kind.OFFERED:
-            end = min(_offer_ends(fact, draft.facts, visit, ends), default=None)
-            spans.append(Span(fact.agent, AgentState.RINGING, fact.at_ms, end, queue, contact))
-
-
-def _offer_ends(offer: Fact, facts: list[Fact], visit: Visit | None, ends: list[Fact]) -> Iterable[int]:
-    """The instants that may end an offer: its own end, somebody's answer, the caller's leaving."""
-    for fact in facts:
-        if fact.at_ms < offer.at_ms:
-            continue
-        if fact.kind == Kind.ACCEPTED or (fact.kind == Kind.OFFER_ENDED and fact.agent == offer.agent):
-            yield fact.at_ms
-    for fact in ends:
-        if fact.at_ms >= offer.at_ms:
-            yield fact.at_ms
-    if visit is not None and visit.ended_ms is not None:
-        yield max(visit.ended_ms, offer.at_ms)
-
-
-def _talk(
     contact: str,
-    queue: str | None,
-    accepted: Fact,
-    facts: list[Fact],
-    ends: list[Fact],
+    draft: _Draft,
+    visit: Visit | None,
+    told: Sequence[Fact],
     terms: Terms,
     spans: list[Span],
 ) -> None:
-    """In contact from the acceptance to the end of talk or of the contact, then wrap-up."""
-    agent = accepted.agent
-    assert agent is not None  # the caller asks only for facts that name one
-    talk_ended = _first(Kind.TALK_ENDED, agent, accepted.at_ms, facts)
-    closed = min((f.at_ms for f in ends if f.at_ms >= accepted.at_ms), default=None)
-    if talk_ended is None or (closed is not None and closed < talk_ended):
-        spans.append(Span(agent, AgentState.IN_CONTACT, accepted.at_ms, closed, queue, contact))
-        return
-    spans.append(Span(agent, AgentState.IN_CONTACT, accepted.at_ms, talk_ended, queue, contact))
-    end = _first(Kind.WRAP_END, agent, talk_ended, facts)
-    timer = terms(accepted.source)
-    if timer is not None and (end is None or talk_ended + timer < end):
-        end = talk_ended + timer
-    spans.append(Span(agent, AgentState.WRAP_UP, talk_ended, end, queue, contact))
+    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (SEMANTICS.md §5).
+
+    `told`: all facts of the contact; what ends an agent's part need not name the same visit.
+    """
+    facts = draft.facts
+    queue = draft.entered.queue if draft.entered else next((f.queue for f in facts if f.queue), None)
+    accepted = sorted({f.agent for f in facts if f.kind == Kind.ACCEPTED and f.agent is not None})
+    for fact in facts:
+        if fact.kind == Kind.TALK_ENDED:
+            for agent in accepted if fact.agent is None else (fact.agent,):
+                end = _wrap_up_ends(fact, agent, _concerning(agent, facts, told), terms)
+                spans.append(Span(agent, AgentState.WRAP_UP, fact.at_ms, end, queue, contact))
+        elif fact.agent is None:
+            continue
+        elif fact.kind == Kind.ACCEPTED:
+            end = min(_talk_ends(fact, _concerning(fact.agent, facts, told)), default=None)
+            spans.append(Span(fact.agent, AgentState.IN_CONTACT, fact.at_ms, end, queue, contact))
+        elif fact.kind == Kind.OFFERED:
+            end = min(_offer_ends(fact, _concerning(fact.agent, facts, told), visit), default=None)
+            spans.append(Span(fact.agent, AgentState.RINGING, fact.at_ms, end, queue, contact))
 
 
-def _first(kind: Kind, agent: str, from_ms: int, facts: list[Fact]) -> int | None:
-    """The first fact of a kind at or after an instant that is the agent's, or names no agent."""
-    return min(
-        (f.at_ms for f in facts if f.kind == kind and f.at_ms >= from_ms and f.agent in (agent, None)),
-        default=None,
+def _concerning(agent: str, facts: list[Fact], told: Sequence[Fact]) -> list[Fact]:
+    """The visit's facts, and those of the contact that name the agent or end it."""
+    others = (f for f in told if f.agent == agent or f.kind == Kind.CONTACT_ENDED)
+    return [*facts, *others]
+
+
+def _offer_ends(offer: Fact, facts: list[Fact], visit: Visit | None) -> Iterable[int]:
+    """The instants that may end an offer: its own end, somebody's answer, the caller's leaving."""
+    for fact in facts:
+        if fact.at_ms >= offer.at_ms and (
+            fact.kind in (Kind.ACCEPTED, Kind.CONTACT_ENDED)
+            or (fact.kind == Kind.OFFER_ENDED and fact.agent == offer.agent)
+        ):
+            yield fact.at_ms
+    if visit is not None and visit.ended_ms is not None and visit.ended_ms >= offer.at_ms:
+        yield visit.ended_ms
+
+
+def _talk_ends(accepted: Fact, facts: list[Fact]) -> Iterable[int]:
+    """The instants that may end a talk: its end for this agent or for all, the end of the contact."""
+    for fact in facts:
+        if fact.at_ms >= accepted.at_ms and (
+            fact.kind == Kind.CONTACT_ENDED
+            or (fact.kind == Kind.TALK_ENDED and fact.agent in (accepted.agent, None))
+        ):
+            yield fact.at_ms
+
+
+def _wrap_up_ends(talk_ended: Fact, agent: str, facts: list[Fact], terms: Terms) -> int | None:
+    """The end of wrap-up that is told, or the source's own length of it; None while it lasts."""
+    told = (
+        f.at_ms
+        for f in facts
+        if f.kind == Kind.WRAP_END and f.at_ms >= talk_ended.at_ms and f.agent in (agent, None)
     )
+    end = min(told, default=None)
+    length_ms = terms(talk_ended.source)
+    if length_ms is None:
+        return end
+    timed = talk_ended.at_ms + length_ms
+    return timed if end is None else min(end, timed)
