@@ -89,7 +89,7 @@ def create_app(
     async def ready(response: Response) -> dict[str, object]:
         missing = [] if publisher.is_connected else ["broker"]
         response.status_code = 503 if missing else 200
-        return {"status": "not ready" if missing else "ready", "missing": missing}
+        return {"status": "not_ready" if missing else "ready", "missing": missing}
 
     @app.get("/metrics", include_in_schema=False)
     async def series() -> Response:
