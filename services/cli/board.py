@@ -25,6 +25,7 @@ from services.runtime.clock import now_ms
 _TIMEOUT_S = 5.0
 _SILENCE_S = 3.0
 """The socket says something each second; after this long without, it is cut."""
+_SOCKET_TIMEOUT = aiohttp.ClientWSTimeout(ws_receive=2 * _SILENCE_S, ws_close=2.0)
 _NOT_ALLOWED = 1008
 _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _WHOLE_SCREEN = "\x1b[H", "\x1b[K", "\x1b[J", "\x1b[2J"
 
@@ -177,7 +178,7 @@ async def _listen_once(session: aiohttp.ClientSession, view: View, take: Callabl
     """One connection to its end; whether anything came over it."""
     url = f"{view.api.replace('http', 'ws', 1)}/api/v1/live{_query(view)}"
     came = False
-    async with session.ws_connect(url, max_msg_size=0, receive_timeout=2 * _SILENCE_S) as socket:
+    async with session.ws_connect(url, max_msg_size=0, timeout=_SOCKET_TIMEOUT) as socket:
         async for message in socket:
             if message.type is not aiohttp.WSMsgType.TEXT or not take(message.data):
                 break
