@@ -315,10 +315,10 @@ class Calls:
         """The end of a call whose Connect was not heard: all of it, from the durations told."""
         visit, member = self._visit(frame), member_of(frame)
         talk_s = whole(frame, "TalkTime")
-        if visit is None or member is None or talk_s is None:
+        if member is None or talk_s is None:
             return False
-        if visit.accepted_ms is not None:
-            return True
+        if visit is None or visit.accepted_ms is not None:
+            return True  # told before, or a call that nothing names
         accepted_ms = at_ms - talk_s * 1000
         self._infer_entered(visit, accepted_ms, whole(frame, "HoldTime"))
         if visit.entered_ms is not None:
