@@ -64,13 +64,13 @@ class Board:
         self._received_ms: dict[str, int] = {}
 
     def apply(self, key: Key, row: Row | None, received_ms: int) -> None:
-        """`row` replaces the one of `key`; None removes it. The same row again changes nothing."""
+        """`row` replaces the one before it; None removes that of `key`. The same again changes nothing."""
         if isinstance(row, QueueRow):
-            self._put_queue(key, row)
+            self._put_queue(row)
         elif isinstance(row, AgentRow):
             self._put_agent(row)
         elif isinstance(row, SiteRow):
-            self._put_site(key, row, received_ms)
+            self._put_site(row, received_ms)
         else:
             self._remove(key)
 
@@ -165,21 +165,21 @@ class Board:
             if alert.state in OPEN_ALERT_STATES or alert is last or now_ms - ended_ms(alert) < ENDED_SHOWN_MS
         ]
 
-    def _put_queue(self, key: Key, row: QueueRow) -> None:
+    def _put_queue(self, row: QueueRow) -> None:
         before = self.queues.get((row.site, row.queue))
         if row == before:
             return
         if before is None and not self.has_site(row.site):
             self.note(("site", row.site), urgent=True)
         self.queues[row.site, row.queue] = row
-        self.note(key, urgent=before is None or before.waiting != row.waiting)
+        self.note(("queue", row.site, row.queue), urgent=before is None or before.waiting != row.waiting)
 
     def _put_agent(self, row: AgentRow) -> None:
         if self.agents.get((row.site, row.agent)) != row:
             self.agents[row.site, row.agent] = row
             self.seq += 1
 
-    def _put_site(self, key: Key, row: SiteRow, received_ms: int) -> None:
+    def _put_site(self, row: SiteRow, received_ms: int) -> None:
         before = self.sites.get(row.site)
         self._received_ms[row.site] = received_ms
         for alert in reversed(row.alerts):
@@ -187,7 +187,7 @@ class Board:
         self._forget_ended(row)
         if row != before:
             self.sites[row.site] = row
-            self.note(key, urgent=False)
+            self.note(("site", row.site), urgent=False)
 
     def _forget_ended(self, row: SiteRow) -> None:
         """A site row lists the alerts that are kept; one it no longer lists is gone, unless it is newer."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import codec
 from schemas.errors import InvalidMessage
@@ -57,12 +57,12 @@ class Consumer:
         self._clock = clock
         self._positions: dict[TopicPartition, int] = {}
         self._ends: dict[TopicPartition, int] = {}
-        self._broker_is_there = False
+        self._trouble: str | None = "not connected yet"
         self._is_loaded = False
 
     def missing(self) -> list[str]:
         """One sentence each; empty when the board is loaded and the broker answers."""
-        faults = [] if self._broker_is_there else [f"broker: Kafka at {self._bootstrap} does not answer"]
+        faults = [] if self._trouble is None else [f"broker: Kafka at {self._bootstrap}: {self._trouble}"]
         return faults if self._is_loaded else [*faults, "board: not loaded yet"]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -73,8 +73,11 @@ class Consumer:
                 async with self._connected() as consumer:
                     attempt = 0
                     await self._read(consumer, stop)
+            except UnknownTopicOrPartitionError:
+                self._away("its topics are not declared yet (`vigie topics`)", is_first=attempt == 0)
             except (KafkaError, OSError, TimeoutError) as error:
-                self._away(str(error) or type(error).__name__, is_first=attempt == 0)
+                self._away(_said(error), is_first=attempt == 0)
+            if not stop.is_set():
                 await _pause(RETRY_S[min(attempt, len(RETRY_S) - 1)], stop)
                 attempt += 1
 
@@ -82,6 +85,8 @@ class Consumer:
     async def _connected(self) -> Any:
         """A consumer of all partitions of both topics, placed where reading goes on."""
         consumer = AIOKafkaConsumer(
+            SNAPSHOTS.name,
+            ALERTS.name,
             bootstrap_servers=self._bootstrap,
             client_id="vigie-api",
             group_id=None,
@@ -103,8 +108,8 @@ class Consumer:
 
     async def _place(self, consumer: Any) -> None:
         """Rows from the beginning, alerts from the end; both from where we were if we have been there."""
-        rows = await _partitions(consumer, SNAPSHOTS.name)
-        alerts = await _partitions(consumer, ALERTS.name)
+        rows, alerts = (_partitions(consumer, topic.name) for topic in (SNAPSHOTS, ALERTS))
+        consumer.unsubscribe()  # it subscribed to learn the partitions; assigned ones stay as they are
         consumer.assign([*rows, *alerts])
         ends = await consumer.end_offsets([*rows, *alerts])
         starts = {**await consumer.beginning_offsets(rows), **{part: ends[part] for part in alerts}}
@@ -135,14 +140,17 @@ class Consumer:
                 heard_ms = heard_ms if is_behind else now_ms
 
     async def _is_behind(self, consumer: Any) -> bool:
-        """Whether the log holds what we have not read. Not knowing is being behind."""
+        """Whether the log holds what we have not read. Without an answer the client tries again by itself."""
         try:
             async with asyncio.timeout(PROBE_S):
                 ends = await consumer.end_offsets(list(self._positions))
+                for part in ends:  # the end may be what compaction left empty: no record leads there
+                    self._positions[part] = await consumer.position(part)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._away(str(error) or type(error).__name__, is_first=self._broker_is_there)
-            return False  # the client connects again by itself
+            self._away(_said(error), is_first=self._trouble is None)
+            return False
         self._there()
+        self._load_if_at_end()
         return any(end != self._positions[part] for part, end in ends.items())
 
     def _apply(self, fetch: dict[TopicPartition, list[Any]], now_ms: int) -> None:
@@ -161,7 +169,7 @@ class Consumer:
 
     def _apply_one(self, record: Any, now_ms: int) -> None:
         if record.topic == ALERTS.name:
-            alert = codec.decode_alert(record.value)
+            alert = codec.decode_alert(record.value or b"")
             self._board.apply_alert(alert)
             self._commands.answered(alert)
             return
@@ -176,22 +184,18 @@ class Consumer:
             log.info("board_loaded", queues=len(self._board.queues), sites=len(self._board.sites))
 
     def _there(self) -> None:
-        if not self._broker_is_there:
-            self._broker_is_there = True
+        if self._trouble is not None:
+            self._trouble = None
             log.info("log_connected", bootstrap=self._bootstrap)
 
     def _away(self, detail: str, *, is_first: bool) -> None:
-        self._broker_is_there = False
+        self._trouble = detail
         if is_first:
             log.warning("log_unavailable", bootstrap=self._bootstrap, detail=detail)
 
 
-async def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
-    """Raises `OSError` while the topic is not there: it is declared by `vigie topics` or `vigie up`."""
-    await consumer.topics()  # asks the cluster; `partitions_for_topic` only looks
-    numbers: Iterable[int] | None = consumer.partitions_for_topic(topic)
-    if not numbers:
-        raise OSError(f"the topic {topic} does not exist")
+def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:
+    numbers: Iterable[int] = consumer.partitions_for_topic(topic) or ()
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 
@@ -200,7 +204,11 @@ async def _close(consumer: Any) -> None:
         async with asyncio.timeout(CLOSE_S):
             await consumer.stop()
     except (KafkaError, OSError, TimeoutError) as error:
-        log.info("consumer_not_closed", detail=str(error) or type(error).__name__)
+        log.info("consumer_not_closed", detail=_said(error))
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

@@ -48,6 +48,7 @@ class ServedApi:
         self.commands = Commands(self.log, clock=clock, answer_s=answer_s)
         self.log.answered = self.put_alert
         self.missing_parts: list[str] = []
+        self.address = ""
         self.app: ASGIApp = create_app(
             self.board,
             self.hub,
