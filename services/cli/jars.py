@@ -79,11 +79,12 @@ def _fetch_all(jars: list[Jar], cache: Path, *, folder: Path, progress: TextIO) 
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()
     for number, jar in enumerate(jars, 1):
-        _show(progress, f"Kafka: jar {number} of {len(jars)}: {jar.file_name}")
+        text = f"Kafka: fetching jar {number} of {len(jars)}: {jar.file_name}"
+        _show(progress, text, lasting=number % 15 == 1)
         _fetch(jar, downloads, partial / jar.file_name)
     partial.rename(folder)
     shutil.rmtree(downloads, ignore_errors=True)
-    _show(progress, f"Kafka: {len(jars)} jars checked, in {folder}", last=True)
+    _show(progress, f"Kafka: {len(jars)} jars checked, in {folder}", lasting=True, newline=True)
 
 
 def _fetch(jar: Jar, downloads: Path, target: Path) -> None:
@@ -107,7 +108,7 @@ def _download(jar: Jar, downloads: Path) -> Path:
     try:
         path: Path = component.artifact().resolve()
     except Exception as error:  # jgo and requests raise whatever they like; all of it means "not had"
-        raise Unavailable(f"{jar.file_name} cannot be fetched ({error}); {_REMEDY}") from error
+        raise Unavailable(f"{jar.file_name} cannot be fetched from Maven Central ({type(error).__name__}); {_REMEDY}") from error
     return path
 
 
@@ -130,13 +131,23 @@ def _lock(path: Path) -> Iterator[None]:
         yield
 
 
-def _show(progress: TextIO, text: str, *, last: bool = False) -> None:
-    """One line that is rewritten on a terminal; elsewhere only the last is worth a line."""
+def _show(progress: TextIO, text: str, *, lasting: bool = False, newline: bool = False) -> None:
+    """One line that is rewritten on a terminal; elsewhere only the lasting ones are worth a line."""
     if progress.isatty():
-        print(f"\r\x1b[K{text}", end="\n" if last else "", file=progress, flush=True)
-    elif last:
+        print(f"\r\x1b[K{text}", end="\n" if newline else "", file=progress, flush=True)
+    elif lasting:
         print(text, file=progress, flush=True)
 
 
+def main() -> int:
+    """`python -m services.cli.jars`: fetches them ahead of need. 1 when they cannot be had."""
+    try:
+        ensure()
+    except Unavailable as error:
+        print(error.detail, file=sys.stderr)
+        return 1
+    return 0
+
+
 if __name__ == "__main__":
-    ensure()
+    sys.exit(main())
