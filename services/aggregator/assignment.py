@@ -19,6 +19,7 @@ from services.aggregator.holdings import Holding, Holdings
 from services.aggregator.lease import Lease, LeaseLost
 from services.aggregator.metrics import Metrics
 from services.aggregator.state_log import OtherWriter, StateLog
+from services.runtime.clock import now_ms
 
 log = structlog.get_logger()
 
@@ -141,8 +142,9 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's 
         ends = await self._consumer.end_offsets(list(assigned))
         holdings = []
         for tp in sorted(assigned):
-            state, partition = loaded[tp.partition], self._make(tp.partition, self._config)
-            partition.restore(state.records)
+            now = now_ms()
+            state, partition = loaded[tp.partition], self._make(tp.partition, self._config, now)
+            partition.restore(state.records, now)
             holding = Holding(tp.partition, partition, end=ends[tp], hidden=state.hidden)
             self._agree_with_log(holding, start=starts[tp], end=ends[tp])
             holdings.append(holding)

@@ -5,7 +5,7 @@ caller. A partition does no I/O: the shell reads, flushes and publishes for it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from schemas.board import DeadLetter
 from schemas.config import Config
@@ -36,7 +36,7 @@ class Folding(Protocol):
     applied: int
     epoch: int
 
-    def restore(self, records: Mapping[bytes, bytes]) -> None:
+    def restore(self, stored: Mapping[bytes, bytes], now_ms: int) -> None:
         """Takes over what the log holds; raises `InvalidMessage` when it cannot be read."""
 
     def claim(self) -> None:
@@ -51,7 +51,7 @@ class Folding(Protocol):
     def advance(self, now_ms: int) -> None:
         """Makes what time alone changes: deadlines, staleness, what silence means."""
 
-    def next_deadline_ms(self) -> int | None:
+    def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `advance` must be called next; None when nothing is due by the clock."""
 
     def changes(self) -> list[StateRecord]:
@@ -63,8 +63,8 @@ class Folding(Protocol):
     def outbox(self) -> Sequence[Publication]:
         """Alerts not yet known to be published; they are part of the flushed state."""
 
-    def published(self, publications: Sequence[Publication]) -> None:
-        """Takes them out of the outbox."""
+    def published(self, publications: Sequence[Any]) -> None:
+        """Takes these of `outbox()` out of it; in the flushed state with the next flush."""
 
     def rows(self, now_ms: int, *, everything: bool = False) -> Sequence[Publication]:
         """Snapshot rows due now."""
@@ -73,5 +73,5 @@ class Folding(Protocol):
         """What was counted since the last call."""
 
 
-Make = Callable[[int, Config], Folding]
-"""Builds the empty partition of a number."""
+Make = Callable[[int, Config, int], Folding]
+"""(number, configuration, now_ms) → an empty partition."""

@@ -222,6 +222,6 @@ class Holdings:
 
     def _arm(self, now: int) -> None:
         """Asks to be woken at the next deadline. One that `advance` has left standing waits for the tick."""
-        coming = [each.partition.next_deadline_ms() for each in self.held.values()]
+        coming = [each.partition.next_deadline_ms(now) for each in self.held.values()]
         due = min((deadline for deadline in coming if deadline is not None and deadline > now), default=None)
         self._wake_at(None if due is None else max(0.0, (due - now_ms()) / 1000))

@@ -64,8 +64,9 @@ def run(settings: Settings, config: Config, make: Make) -> int:
         registry, version=importlib.metadata.version("vigie"), sources=[each.id for each in config.sources]
     )
     app = create_app(settings, config, make=make, registry=registry, metrics=metrics)
-    # Faust logs its app's every start and stop under the module of our subclass
-    logging.getLogger(App.__module__).setLevel(logging.WARNING)
+    # under these names Faust tells once more what we say: starts, stops, and the failure that ends us
+    for name in (App.__module__, "faust.worker"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     follow_supervisor(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         _execute(_FaustWorker(app, loop))

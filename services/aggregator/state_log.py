@@ -91,8 +91,8 @@ class StateLog:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
         )
-        await consumer.start()
         try:
+            await consumer.start()
             await _read_to_end(consumer, tps)
         finally:
             await consumer.stop()

@@ -18,6 +18,7 @@ from faust.app.base import BootStrategy
 from prometheus_client import CollectorRegistry
 
 from schemas.config import Config
+from schemas.errors import VigieError
 from services.aggregator.folding import Make
 from services.aggregator.holdings import Fetch
 from services.aggregator.metrics import Metrics
@@ -60,17 +61,20 @@ class App(faust.App):  # type: ignore[misc] # faust's types are not followed
 
     async def on_stop(self) -> None:
         if self.worker is not None and self._ended is not None:
+            log.info("stopping")
             self.worker.stop()
             try:
                 await asyncio.wait_for(self._ended.wait(), _DRAIN_S)
+                log.info("drained")
             except TimeoutError:
                 log.warning("not_drained", after_s=_DRAIN_S)
         await super().on_stop()
 
     async def crash(self, reason: BaseException) -> None:
         if self.reason is None:
-            self.reason = reason
-            log.error("worker_failed", exc_info=reason)
+            self.reason = reason = _innermost(reason)
+            expected = isinstance(reason, VigieError)
+            log.error("worker_failed", detail=str(reason), exc_info=None if expected else reason)
             asyncio.get_running_loop().call_later(_END_S, os._exit, 1)
         await super().crash(reason)
 
@@ -118,6 +122,13 @@ def create_app(
     app.task(run)
     app.timer(interval=_TICK_S)(tick)
     return app
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """What a TaskGroup wraps; the first of several."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
 
 
 def _worker(app: App) -> Worker:

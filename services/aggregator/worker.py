@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from prometheus_client import CollectorRegistry
 
 from schemas.config import Config
@@ -31,6 +31,7 @@ from services.runtime.process import serve
 log = structlog.get_logger()
 
 _COMMIT_S = 1.0
+_CLOSE_S = 1.0
 
 
 class Worker:
@@ -108,17 +109,19 @@ class Worker:
         async with AsyncExitStack() as closing:
             # stopped in reverse: the consumer leaves the group only when all is written
             for producer in (self._state_producer, self._producer):
-                closing.push_async_callback(producer.stop)
+                closing.push_async_callback(_bounded, producer.stop)
                 await self._connect(producer)
-            closing.push_async_callback(self._leave)
+            closing.push_async_callback(_bounded, self._leave)
             await self._connect(self._consumer)
+            if self._stop.is_set():
+                return
             await self._check_topics()
             self._assignment.is_connected = True
             self._consumer.subscribe([EVENTS.name], listener=self._assignment)
             try:
                 await self._loop_until_stopped()
             finally:
-                await self._finish()
+                await _bounded(self._finish)
 
     async def _loop_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -184,14 +187,14 @@ class Worker:
                 log.info("commit_refused", detail=str(lost))
 
     async def _connect(self, client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
-        """Starts a client; tries again while the broker is away, for a bounded time."""
+        """Starts a client; tries again while the broker is away, for a bounded time, or until `stop`."""
         until = time.monotonic() + self._settings.patience_s
-        while True:
+        while not self._stop.is_set():
             try:
                 await client.start()
                 return
             except KafkaConnectionError as error:
-                if time.monotonic() > until or self._stop.is_set():
+                if time.monotonic() > until:
                     raise Unavailable(f"no Kafka at {self._settings.bootstrap}") from error
                 await asyncio.sleep(0.5)
 
@@ -210,7 +213,14 @@ class Worker:
             raise Unavailable(f"topics differ in partitions: {counts}")
 
     async def _leave(self) -> None:
-        """Stops the consumer and tells the group, so that a sibling takes over at once."""
+        """Stops the consumer and tells the group, so that a sibling takes over at once.
+
+        aiokafka never says good-bye for a static member, which would leave the partitions of a worker
+        that was asked to stop without an owner for a whole session. It has no public way to.
+        """
+        coordinator = self._consumer._coordinator
+        if coordinator is not None:
+            coordinator._group_instance_id = None
         await self._consumer.stop()
 
     def _highwater(self, tp: TopicPartition) -> int | None:
@@ -223,6 +233,15 @@ class Worker:
         self._alarm = (
             None if seconds is None else asyncio.get_running_loop().call_later(seconds, self._wake.set)
         )
+
+
+async def _bounded(close: Callable[[], Awaitable[None]]) -> None:
+    """Closing is a courtesy: a broker that is away must not keep us."""
+    try:
+        async with asyncio.timeout(_CLOSE_S):
+            await close()
+    except (TimeoutError, KafkaError) as error:
+        log.warning("not_closed", what=close.__qualname__, detail=repr(error))
 
 
 def _create_consumer(settings: Settings) -> AIOKafkaConsumer:

@@ -67,7 +67,7 @@ class CountedAlert(Struct):
 
 
 class CountingPartition:
-    def __init__(self, number: int, config: Config, *, padding: int = 0) -> None:
+    def __init__(self, number: int, config: Config, now_ms: int = 0, *, padding: int = 0) -> None:
         self.number = number
         self.applied = -1
         self.epoch = 0
@@ -85,8 +85,8 @@ class CountingPartition:
         self._counted: dict[QueueLabels, int] = {}
         self._lags: list[int] = []
 
-    def restore(self, records: Mapping[bytes, bytes]) -> None:
-        for key, value in records.items():
+    def restore(self, stored: Mapping[bytes, bytes], now_ms: int) -> None:
+        for key, value in stored.items():
             if key == _APPLIED:
                 applied = msgspec.json.decode(value, type=Applied)
                 self.applied, self.epoch, self._flushed = applied.offset, applied.epoch, applied.offset
@@ -134,7 +134,7 @@ class CountingPartition:
                 waiting.fired_ms = now_ms
                 self._alert(queue, contact, version=1, crossed_ms=due_ms, at_ms=now_ms)
 
-    def next_deadline_ms(self) -> int | None:
+    def next_deadline_ms(self, now_ms: int) -> int | None:
         return self._deadlines[0][0] if self._deadlines else None
 
     def changes(self) -> list[StateRecord]:
