@@ -7,6 +7,7 @@ reaches become stale at the aggregator. That Kafka is away ends nothing here; th
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import NoReturn
 
 import structlog
 
@@ -29,13 +30,11 @@ def beat(partition: int, *, now_ms: int) -> SourceHeartbeat:
     )
 
 
-async def run(
-    publisher: Publisher, *, clock: Callable[[], int], stop: asyncio.Event, every_s: float = EVERY_S
-) -> None:
-    """Beats until `stop`, the first time at once. Says once that it cannot, and once that it can again."""
+async def run(publisher: Publisher, *, clock: Callable[[], int], every_s: float = EVERY_S) -> NoReturn:
+    """Beats until cancelled, the first time at once. Says once that it cannot, and once that it can again."""
     loop = asyncio.get_running_loop()
     failing = False
-    while not stop.is_set():
+    while True:
         due = loop.time() + every_s
         try:
             await publisher.send_to_each_partition(partial(beat, now_ms=clock()))
@@ -47,12 +46,4 @@ async def run(
             if failing:
                 log.info("heartbeat_written_again")
             failing = False
-        await _sleep(due - loop.time(), stop)
-
-
-async def _sleep(seconds: float, stop: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(max(seconds, 0)):
-            await stop.wait()
-    except TimeoutError:
-        return
+        await asyncio.sleep(due - loop.time())

@@ -1,0 +1,76 @@
+"""Builds ingest and runs it: `python -m services.ingest [--config FILE] [--data DIR] [--kafka HOST:PORT]`."""
+
+import asyncio
+import ipaddress
+import logging
+import os
+import sys
+
+from prometheus_client import CollectorRegistry
+
+from schemas.errors import Misconfigured
+from services.ingest import heartbeats, sources
+from services.ingest.admission import Admission
+from services.ingest.credentials import pseudonym_key, source_secrets
+from services.ingest.http import create_app
+from services.ingest.intake import Door
+from services.ingest.metrics import Metrics
+from services.ingest.pseudonym import Pseudonyms
+from services.ingest.publisher import Publisher
+from services.runtime.clock import now_ms
+from services.runtime.options import Options
+from services.runtime.process import run, serve
+
+CLOSE_S = 3.0
+"""How long the buffer may take to reach the log once we are told to stop."""
+
+
+async def main(options: Options, stop: asyncio.Event) -> None:
+    """Runs until `stop`. Raises `Misconfigured` before anything is opened."""
+    config = options.config
+    check_address(config.http.ingest)
+    adapted = sources.adapted(config.sources)
+    secrets = source_secrets(adapted, os.environ)
+    pseudonyms = Pseudonyms(pseudonym_key(options.data, os.environ))
+    # The publisher tells, once, that Kafka is away and back; aiokafka would at every attempt.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+    metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
+    publisher = Publisher(options.bootstrap, metrics=metrics)
+    door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))
+    app = create_app(publisher=publisher, door=door, metrics=metrics, clock=now_ms)
+
+    async with asyncio.TaskGroup() as outer:
+        outer.create_task(publisher.run())
+        beating = outer.create_task(heartbeats.run(publisher, clock=now_ms))
+        async with asyncio.TaskGroup() as inner:
+            inner.create_task(serve(app, config.http.ingest, stop))
+            for source in adapted:
+                inner.create_task(
+                    sources.run(
+                        source,
+                        put=publisher.put,
+                        secret=secrets[source.id],
+                        pseudonyms=pseudonyms,
+                        metrics=metrics,
+                        stop=stop,
+                    )
+                )
+        beating.cancel()
+        # Only now: what the sources and the last requests handed over still has to be written.
+        await publisher.close(CLOSE_S)
+
+
+def check_address(address: str) -> None:
+    """Raises `Misconfigured` for an address that others could reach: no key is asked for yet."""
+    host = address.rpartition(":")[0].strip("[]")
+    try:
+        is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise Misconfigured(f"[http] ingest: {address} is not a loopback address, and keys are not asked for")
+
+
+if __name__ == "__main__":
+    sys.exit(run("ingest", main))
