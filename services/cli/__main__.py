@@ -100,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 def _up(arguments: argparse.Namespace) -> int:
     file = file_in_force(arguments.config)
     config = configuration.load(file, environment=os.environ)
-    return _run_system(arguments, file, config, name="up")
+    return _run_system(arguments, file, config)
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -119,7 +119,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             command = [sys.executable, "-P", "-m", "services.cli.demo", *told, f"--start={start_ms}"]
             return Program(name="demo", command=command)
 
-        return _run_system(arguments, file, config, name="demo", extra=centre)
+        return _run_system(arguments, file, config, extra=centre)
 
 
 def _run_system(
@@ -127,12 +127,11 @@ def _run_system(
     file: Path | None,
     config: Config,
     *,
-    name: str,
     extra: "Callable[[int], Program] | None" = None,
 ) -> int:
     from services.cli.up import Plan, up  # what it imports takes a second, which `check` need not wait for
 
-    logs.set_up(name)
+    logs.set_up("up")
     plan = Plan(
         config=config,
         config_file=file.resolve() if file else None,

@@ -108,7 +108,8 @@ def _download(jar: Jar, downloads: Path) -> Path:
     try:
         path: Path = component.artifact().resolve()
     except Exception as error:  # jgo and requests raise whatever they like; all of it means "not had"
-        raise Unavailable(f"{jar.file_name} cannot be fetched from Maven Central ({type(error).__name__}); {_REMEDY}") from error
+        what = f"{jar.file_name} cannot be fetched from Maven Central ({type(error).__name__})"
+        raise Unavailable(f"{what}; {_REMEDY}") from error
     return path
 
 

@@ -3,6 +3,7 @@
 The rules (`differences`, `settings_to_align`) are pure; `declare` asks the cluster and acts.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,7 +51,9 @@ async def declare(bootstrap: str, partitions: int) -> Declared:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
     try:
         await admin.start()
-        return await _declare(admin, partitions)
+        declared = await _declare(admin, partitions)
+        await _have_coordinator(admin)
+        return declared
     except (KafkaError, OSError) as error:
         what = "does not answer" if isinstance(error, KafkaConnectionError) else "refuses"
         raise Unavailable(f"Kafka at {bootstrap} {what}: {error}") from error
@@ -78,6 +81,19 @@ async def _declare(admin: AIOKafkaAdminClient, partitions: int) -> Declared:
         aligned=aligned,
         unchanged=[name for name in found if name not in aligned],
     )
+
+
+async def _have_coordinator(admin: AIOKafkaAdminClient) -> None:
+    """Kafka makes its own topic for consumer groups at the first question: asked before the services do,
+    which would log the failures of the first second as errors.
+    """
+    for _ in range(100):
+        try:
+            await admin.find_coordinator("vigie")
+        except KafkaError:
+            await asyncio.sleep(0.1)
+        else:
+            return
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
