@@ -35,6 +35,7 @@ class Stage:
         self.clock = clock_from(start_ms)
         self.api = ServedApi(clock=self.clock)
         self.api.log.worker = self._answer
+        self.is_playing = True
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[str]:
@@ -61,7 +62,8 @@ class Stage:
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(0.5)
-            self.play()
+            if self.is_playing:
+                self.play()
 
     def _answer(self, command: AlertCommand) -> Alert | None:
         """What the worker says: acknowledged once, refused after that."""

@@ -31,7 +31,7 @@ function longest({ longestS }, { texts, lang }) {
 
 function waiting({ row }, { lang }) {
   const text = format.count(row.waiting, lang);
-  return { parts: format.number(text), spoken: text };
+  return { parts: format.number(text), form: row.waiting < 1000 ? "short" : "long", spoken: text };
 }
 
 function asa({ window }, { texts, lang }) {

@@ -46,10 +46,12 @@ export function duration(seconds, lang) {
   ];
 }
 
-/** Which of the three forms a duration has, so that the wall can size it: clock, h, j. */
+/** How wide a duration is, so that the wall can size it: clock (1:07), clock5 (12:03), h, j, jj. */
 export function durationForm(seconds) {
-  if (seconds === null || seconds === undefined || seconds < HOUR) return "clock";
-  return seconds < DAY ? "h" : "j";
+  if (seconds === null || seconds === undefined || seconds < 10 * MINUTE) return "clock";
+  if (seconds < HOUR) return "clock5";
+  if (seconds < DAY) return "h";
+  return seconds < 10 * DAY ? "j" : "jj";
 }
 
 /** A mean duration: to the nearest second, halves away from zero. */

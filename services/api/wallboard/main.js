@@ -118,6 +118,7 @@ function render() {
   const views = context.isFirst ? new Map() : viewsOf(board, context, options.queues);
   const items = context.isFirst ? [] : stripItems(board, views, context.nowMs);
   context.page = pageOf(views, context);
+  context.isRoomy = views.size <= 6;
   context.untaken = untakenCriticals(items).length;
   header.show(context);
   band.show(context);

@@ -9,8 +9,11 @@ import { drawTrend, makeTrend } from "./trend.js";
 
 const GROUPS = ["available", "in_contact", "wrap_up", "paused", "offline"];
 const AGE_SHOWN_FROM_MS = 10_000;
-const LABEL_PX = { tv: 38, desk: 32 };
-const TIGHT_FROM = 25;
+/** Width of one letter of the limit beside the trend. */
+const LETTER_PX = { tv: 8, desk: 6.5 };
+/** Letters that a tile of the full screen holds: a name beside its word, and what follows the word;
+ *  counts below a figure; the four agent counts. Beyond, type is set narrower, or the rest left out. */
+const ROOM = { head: 24, more: 26, below: 13, agents: 6 };
 
 function makeFigure(name) {
   const node = make("div", "figure");
@@ -61,6 +64,11 @@ function makeFrozen() {
   const lines = ["frozen-word", "frozen-since", "frozen-why", "frozen-when"].map((name) => make("p", name));
   node.append(...lines);
   return { node, lines };
+}
+
+function setBelow(node, text) {
+  setText(node, text);
+  setAttribute(node, "data-tight", text.length > ROOM.below ? "" : null);
 }
 
 /** A queue's article. `show(view, context)` fills it; `view` null while loading. */
@@ -125,8 +133,10 @@ export class QueueArticle {
     const detail = isTv ? tileDetail(view, context) : stateDetail(view, context);
     setText(this.word, !isTv && whole ? whole : texts.states[view.state]);
     const letters = this.name.textContent.length + this.word.textContent.length;
-    setAttribute(this.node, "data-tight", letters >= TIGHT_FROM ? "" : null);
-    setText(this.more, detail && !(whole && !isTv) ? `${format.NBSP}· ${detail}` : "");
+    const isTight = isTv && !context.isRoomy;
+    setAttribute(this.node, "data-tight", isTight && letters > ROOM.head ? "" : null);
+    const hasRoom = !isTight || letters + detail.length + 3 <= ROOM.more;
+    setText(this.more, detail && hasRoom && !(whole && !isTv) ? `${format.NBSP}· ${detail}` : "");
   }
 
   #showFigures(view, context) {
@@ -140,7 +150,7 @@ export class QueueArticle {
       setAttribute(held.node, "data-na", shown.isNotApplicable ? "" : null);
       setAttribute(held.value, "aria-label", view ? fullName(name, view, shown, context) : context.texts.fullNames[name]);
       if (name === "occupancy") this.#showTrack(held, shown);
-      else setText(held.below, shown.below ?? "");
+      else setBelow(held.below, shown.below ?? "");
     }
     const mean = view ? format.plain(figure("asa", view, context).parts) : format.DASH;
     const { label } = this.figures.longest;
@@ -178,17 +188,18 @@ export class QueueArticle {
       setText(word, texts.agentsShort[group] ?? "");
       setText(number, known ? format.count(count, lang) : format.DASH);
     }
+    const digits = GROUPS.slice(1).map((group) => this.agents.groups[group].number.textContent).join("");
+    setAttribute(this.agents.node, "data-tight", digits.length > ROOM.agents ? "" : null);
     const spoken = GROUPS.map((group) => `${view.agents[group]} ${texts.agents[group]}`).join(", ");
     setAttribute(this.agents.node, "aria-label", `${texts.columns.agents}, ${view.row.label}, ${known ? spoken : texts.noValue}`);
   }
 
   #drawTrend(view, { lang, isTv }) {
-    drawTrend(this.trend, {
-      points: view.isKnown ? view.row.trend.longest_wait_s : [],
-      limitS: view.row.limits.wait_s,
-      limitText: format.limit(view.row.limits.wait_s, lang),
-      labelPx: isTv ? LABEL_PX.tv : LABEL_PX.desk,
-    });
+    const limitS = view.row.limits.wait_s;
+    const limitText = format.limit(limitS, lang);
+    const points = view.isKnown ? view.row.trend.longest_wait_s : [];
+    const labelPx = 6 + limitText.length * (isTv ? LETTER_PX.tv : LETTER_PX.desk);
+    drawTrend(this.trend, { points, limitS, limitText, labelPx });
   }
 }
 

@@ -21,13 +21,13 @@ const SHAPES = {
   ],
   warning: [
     path("M12 2.2 22.6 21H1.4z", { class: "shape-body", "stroke-linejoin": "round" }),
-    path("M10.7 8.6h2.6l-.4 6.4h-1.8z", MARK),
-    ["circle", { cx: 12, cy: 17.6, r: 1.5, ...MARK }],
+    path("M10.5 8h3l-.4 6.8h-2.2z", MARK),
+    ["circle", { cx: 12, cy: 17.4, r: 1.6, ...MARK }],
   ],
   critical: [
     path(OCTAGON, { class: "shape-body" }),
-    path("M10.5 5.8h3l-.4 8.2h-2.2z", MARK),
-    ["circle", { cx: 12, cy: 17.2, r: 1.7, ...MARK }],
+    path("M10.3 5h3.4l-.5 9.2h-2.4z", MARK),
+    ["circle", { cx: 12, cy: 17.6, r: 1.9, ...MARK }],
   ],
   stale: [
     ["rect", { x: 2.6, y: 2.6, width: 18.8, height: 18.8, rx: 2, ...DASHED }],

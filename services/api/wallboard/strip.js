@@ -9,6 +9,9 @@ import { stripLines } from "./strip_text.js";
 
 export const STRIP_PLACES = 3;
 
+/** Letters that a card of the wall holds; beyond, type is set narrower. */
+const ROOM = { title: 29, detail: 44, detailOfFour: 38 };
+
 /** One alert of the strip. `onTake(alertId)` is called once per press. */
 class AlertCard {
   constructor(onTake) {
@@ -45,6 +48,8 @@ class AlertCard {
     setText(this.queue, name);
     setText(this.title, `${isTv ? texts.colon : " · "}${lines.title}`);
     setText(this.detail, lines.detail);
+    setAttribute(this.node, "data-tight-title", name.length + lines.title.length > ROOM.title ? "" : null);
+    setAttribute(this.node, "data-tight-detail", lines.detail.length > (context.isFull ? ROOM.detailOfFour : ROOM.detail) ? "" : null);
     setText(this.asideText, lines.aside);
     setShown(this.aside, Boolean(lines.aside));
     setText(this.note, command?.note ?? "");
@@ -81,10 +86,12 @@ export class Strip {
 
   show(items, context) {
     const isWhole = !context.isTv && this.#isOpen;
-    const shown = isWhole ? items : items.slice(0, STRIP_PLACES);
+    const isCut = context.link === "cut";
+    const shown = isWhole ? items : items.slice(0, isCut ? STRIP_PLACES - 1 : STRIP_PLACES);
     this.#forget(items);
-    const nodes = shown.map((item) => this.#card(item, context));
-    if (items.length === 0) nodes.push(this.#quietCard(context));
+    const isFull = items.length > STRIP_PLACES;
+    const nodes = shown.map((item) => this.#card(item, { ...context, isFull }));
+    if (items.length === 0 && !isCut) nodes.push(this.#quietCard(context));
     if (context.isTv && items.length > shown.length) nodes.push(this.#overflowCard(items, context));
     arrange(this.list, nodes);
     this.#showCount(items, context);

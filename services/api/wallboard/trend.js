@@ -32,7 +32,7 @@ export function makeTrend() {
     limit: svg("path", { class: "trend-limit" }),
     line: svg("path", { class: "trend-line" }),
     last: svg("circle", { class: "trend-last", r: 4 }),
-    label: svg("text", { class: "trend-label", "text-anchor": "end", dy: "0.35em" }),
+    label: svg("text", { class: "trend-label", dy: "0.35em" }),
   };
   node.append(...Object.values(pieces));
   return { node, pieces };
@@ -52,7 +52,7 @@ export function drawTrend({ node, pieces }, { points, limitS, limitText, labelPx
   setAttribute(pieces.foot, "d", `M2 ${height - FOOT}H${plot}`);
   setAttribute(pieces.limit, "d", `M2 ${limitY}H${plot - 2}`);
   setAttribute(pieces.line, "d", path(points, x, y));
-  setAttribute(pieces.label, "x", width);
+  setAttribute(pieces.label, "x", plot + 6);
   setAttribute(pieces.label, "y", limitY);
   setText(pieces.label, limitText);
   const last = points.length ? points[points.length - 1] : null;

@@ -1,0 +1,89 @@
+"""One browser for all, and a board on a stage: page and api are real, rows are scripted."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+import pytest_asyncio
+from playwright.async_api import Browser, Page, WebSocketRoute
+
+from tests.end_to_end.browser import Watched, chromium
+from tests.end_to_end.wallboard_scenes import Scene
+from tests.end_to_end.wallboard_server import Stage
+
+SIZES = {"tv": (1920, 1080), "desk": (1440, 900)}
+
+
+@dataclass
+class Opened:
+    """A page on a stage. `cut` stops the server for good."""
+
+    page: Page
+    stage: Stage
+    address: str
+    watched: Watched
+    cut: Callable[[], Awaitable[None]]
+
+
+OpenBoard = Callable[..., Awaitable[Opened]]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """A real Chromium, started once."""
+    async with chromium() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
+    """Opens pages; at the end none may have asked elsewhere, broken its policy or failed."""
+    opened: list[Opened] = []
+
+    async def open_one(
+        scene: Scene,
+        query: str = "lang=fr",
+        *,
+        view: str = "tv",
+        with_clock: bool = False,
+        line: Callable[[WebSocketRoute], None] | None = None,
+    ) -> Opened:
+        stage = Stage(scene)
+        address, cut = await _serve(stage)
+        width, height = SIZES[view]
+        page = await browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
+        board = Opened(page, stage, address, Watched(page, address), cut)
+        opened.append(board)
+        if with_clock:
+            await page.clock.install()
+        if line is not None:
+            await page.route_web_socket("**/api/v1/live*", line)
+        await page.goto(f"{address}?{query}")
+        return board
+
+    yield open_one
+    for board in opened:
+        await board.page.close()
+        await board.cut()
+    assert [fault for board in opened for fault in board.watched.faults] == []
+
+
+async def _serve(stage: Stage) -> tuple[str, Callable[[], Awaitable[None]]]:
+    """The address, and what stops it. The stage is entered and left by one task, as its groups need."""
+    ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    over = asyncio.Event()
+
+    async def play() -> None:
+        async with stage.running() as address:
+            ready.set_result(address)
+            await over.wait()
+
+    task = asyncio.create_task(play())
+
+    async def cut() -> None:
+        over.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    return await ready, cut

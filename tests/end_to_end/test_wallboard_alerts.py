@@ -1,0 +1,169 @@
+"""The alert strip: order, acknowledging by mouse and by keyboard, what is said aloud."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+from playwright.async_api import Page, expect
+
+from schemas.vocabulary import AlertState
+from tests.end_to_end.conftest import OpenBoard
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, START_MS, Scene, alert, changed, critical_queue
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+def one_critical() -> Scene:
+    queue = critical_queue()
+    return Scene((NORMAL[0], queue), (alert(queue, crossed_ago_s=72),))
+
+
+async def give_name(page: Page, name: str = "Zoé R.") -> None:
+    await expect(page.locator("#name-dialog")).to_be_visible()
+    await page.fill("#name", name)
+    await page.keyboard.press("Enter")
+
+
+async def test_an_alert_appears_and_is_taken_by_keyboard_alone(open_board: OpenBoard) -> None:
+    queue = critical_queue()
+    board = await open_board(Scene((NORMAL[0], queue)), view="desk")
+    page = board.page
+    await expect(page.locator(".alert-quiet")).to_contain_text("Aucune alerte en cours")
+    board.stage.scene = one_critical()
+    await expect(page.locator("#spoken-alert")).to_have_text(
+        re.compile(r"^Critique\s: Facturation, attente max 3:\d\d, limite 2:00$")
+    )
+    await expect(page).to_have_title("(1) Relation client · Lyon · Vigie")
+    while await page.evaluate("document.activeElement.className") != "take":
+        await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await give_name(page)
+    await expect(page.locator(".alert-aside")).to_have_text(re.compile(r"^Zoé R\. depuis 14:3\d$"))
+    await expect(page.locator('article[data-look="critical"][data-taken]')).to_have_count(1)
+    await expect(page).to_have_title("Relation client · Lyon · Vigie")
+    assert board.stage.api.log.written[0].by == "Zoé R."
+
+
+async def test_the_key_a_acts_on_the_focused_queue_and_asks_the_name_once(open_board: OpenBoard) -> None:
+    first, second = critical_queue(), changed(critical_queue(), id="sinistres", name="Sinistres")
+    scene = Scene((first, second), (alert(first, crossed_ago_s=72), alert(second, crossed_ago_s=50)))
+    board = await open_board(scene)
+    page = board.page
+    await page.locator("article.queue button.value:visible >> nth=0").focus()
+    await page.keyboard.press("a")
+    await give_name(page)
+    await expect(page.locator("article[data-taken]")).to_have_count(1)
+    await page.keyboard.press("ArrowRight")
+    await page.locator('article:not([data-taken]) .figure[data-figure="longest"] button').focus()
+    await page.keyboard.press("a")
+    await expect(page.locator("article[data-taken]")).to_have_count(2)
+    assert [command.by for command in board.stage.api.log.written] == ["Zoé R.", "Zoé R."]
+
+
+async def test_by_mouse_on_the_wall_too(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical())
+    await board.page.hover(".strip .alert")
+    await board.page.click(".take")
+    await give_name(board.page)
+    await expect(board.page.locator("article[data-taken]")).to_have_count(1)
+    await expect(board.page.locator(".strip .alert-detail")).to_have_text(
+        re.compile(r"^dépassée depuis 1:\d\d · Zoé R\. s’en occupe$")
+    )
+
+
+async def test_somebody_was_faster(open_board: OpenBoard) -> None:
+    """409: the new state is shown, and one line says why ours was not saved."""
+    board = await open_board(one_critical(), view="desk")
+    page, api = board.page, board.stage.api
+    taken = replace(
+        api.board.alerts["alert-facturation"],
+        state=AlertState.ACKNOWLEDGED,
+        acknowledged_by="Karim B.",
+        acknowledged_ms=START_MS,
+        version=2,
+    )
+    api.log.worker = lambda command: replace(taken, command=command.command, accepted=False)
+    await page.click(".take")
+    await give_name(page)
+    await expect(page.locator(".alert-note")).to_have_text("Non enregistré\u00a0: Karim B. s’en occupe déjà.")
+    await expect(page.locator(".alert-aside")).to_contain_text("Karim B. depuis")
+    await expect(page.locator(".take")).to_be_hidden()
+
+
+async def test_a_failure_is_said_in_the_row_and_gives_the_button_back(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    board.stage.api.log.is_there = False
+    await board.page.click(".take")
+    await give_name(board.page)
+    await expect(board.page.locator(".alert-note")).to_have_text("Non enregistré, réessayez.")
+    await expect(board.page.locator(".take")).to_be_enabled()
+    board.stage.api.log.is_there = True
+    await board.page.click(".take")
+    await expect(board.page.locator("article[data-taken]")).to_have_count(1)
+    await expect(board.page.locator(".alert-note")).to_have_text("")
+
+
+async def test_the_button_answers_at_once(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    board.stage.api.log.worker = lambda command: None
+    await board.page.click(".take")
+    await give_name(board.page)
+    await expect(board.page.locator(".take")).to_have_text("Envoi…")
+    await expect(board.page.locator(".take")).to_be_disabled()
+
+
+async def test_a_closed_name_dialog_does_nothing(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    await board.page.click(".take")
+    await expect(board.page.locator("#name-dialog")).to_be_visible()
+    await board.page.keyboard.press("Escape")
+    await expect(board.page.locator("#name-dialog")).to_be_hidden()
+    await expect(board.page.locator(".take")).to_be_enabled()
+    assert board.stage.api.log.written == []
+
+
+async def test_the_strip_has_its_order_and_its_rest(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["steps"](), view="desk")
+    page = board.page
+    await expect(page.locator(".strip .alert")).to_have_count(3)
+    await expect(page.locator("#alerts-more")).to_have_text("Toutes les alertes (8)")
+    await page.click("#alerts-more")
+    assert await page.locator(".strip .alert-queue").all_text_contents() == [
+        "Retours",
+        "Facturation",
+        "Sinistres",
+        "Chat du site",
+        "Support technique",
+        "Service client",
+        "Réseaux sociaux",
+        "Support technique",
+    ]
+    wall = await open_board(SCENES["steps"]())
+    await expect(wall.page.locator(".strip .alert")).to_have_count(4)
+    await expect(wall.page.locator(".alert-overflow")).to_have_text("+5autres")
+
+
+async def test_a_forecast_is_grey_and_without_actions(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["alert"](), view="desk")
+    soon = board.page.locator('.alert[data-look="soon"]')
+    await expect(soon.locator(".alert-first")).to_have_text("Support technique · 3 appels dépassent 2:00 dans 30\u00a0s")
+    await expect(soon.locator(".alert-detail")).to_have_text("Bientôt · 1 disponible, 3 en post-contact")
+    await expect(soon.locator(".take")).to_be_hidden()
+
+
+async def test_the_lever_and_who_is_on_it_are_told(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["alert"](), view="desk")
+    first = board.page.locator(".strip .alert >> nth=0")
+    await expect(first.locator(".alert-detail")).to_have_text(
+        re.compile(
+            r"^Critique depuis 1:1\d · personne ne s’en occupe · levier\s: 4 disponibles sur Service client$"
+        )
+    )
+    await expect(board.page.locator(".alert-aside:visible")).to_have_text("Léa M. depuis 14:27")
+
+
+async def test_the_quiet_strip_tells_the_last_alert(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["normal"]())
+    await expect(board.page.locator(".alert-quiet .alert-detail")).to_have_text(
+        "Dernière\u00a0: Facturation, attente max, de 13:58 à 14:01, traitée par Léa M."
+    )

@@ -1,0 +1,200 @@
+"""The page follows the server: rows, clocks, gaps, cuts, refusals."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, WebSocketRoute, expect
+
+from schemas.vocabulary import Freshness
+from tests.end_to_end.conftest import OpenBoard
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, Scene, changed
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+ONE = NORMAL[0]
+TWO = Scene((ONE, NORMAL[1]))
+
+
+def digits(page: Page, figure: str) -> Any:
+    tile = page.locator('article.queue[data-key=\'["paris","service-client"]\']')
+    return tile.locator(f'.figure[data-figure="{figure}"] .digits')
+
+
+async def test_a_number_changes_when_the_row_does(open_board: OpenBoard) -> None:
+    board = await open_board(TWO)
+    await expect(digits(board.page, "waiting")).to_have_text("3")
+    board.stage.scene = Scene((changed(ONE, waiting=7, service=(61, 73)), NORMAL[1]))
+    await expect(digits(board.page, "waiting")).to_have_text("7")
+    await expect(digits(board.page, "service")).to_have_text("84\u00a0%")
+
+
+async def test_a_queue_appears_with_its_first_row_and_leaves_when_removed(open_board: OpenBoard) -> None:
+    board = await open_board(Scene((ONE,)))
+    await expect(board.page.locator("article.queue")).to_have_count(1)
+    board.stage.scene = TWO
+    await expect(board.page.locator("article.queue")).to_have_count(2)
+    board.stage.scene = Scene((ONE,))
+    board.stage.api.board.apply(("queue", "paris", "facturation"), None, board.stage.clock())
+    board.stage.api.hub.wake()
+    await expect(board.page.locator("article.queue")).to_have_count(1)
+
+
+async def test_waits_tick_between_frames_by_the_servers_clock(open_board: OpenBoard) -> None:
+    """The browser's wall clock is years away from the server's; only the server's counts."""
+    board = await open_board(TWO)
+    await expect(board.page.locator("#clock")).to_have_text(re.compile(r"^14:32:0\d$"))
+    first = await digits(board.page, "longest").text_content()
+    await expect(digits(board.page, "longest")).not_to_have_text(first or "")
+    assert re.fullmatch(r"0:(4|5)\d", await digits(board.page, "longest").text_content())
+
+
+async def test_a_window_is_chosen_by_key_and_by_button(open_board: OpenBoard) -> None:
+    board = await open_board(TWO, view="desk")
+    await expect(board.page.locator(".choice[aria-pressed=true]")).to_have_text("15")
+    await board.page.keyboard.press("3")
+    await expect(board.page.locator(".choice[aria-pressed=true]")).to_have_text("30")
+    assert "window=30m" in board.page.url
+    await board.page.click(".choice >> nth=0")
+    await expect(board.page.locator(".choice[aria-pressed=true]")).to_have_text("5")
+
+
+async def test_without_frames_it_says_so_after_3_s_and_trusts_nothing_after_10(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["alert"](), with_clock=True)
+    page = board.page
+    await expect(page.locator("#link")).to_have_text(re.compile("^En direct"))
+    await board.cut()
+    await page.clock.run_for(3_100)
+    await expect(page.locator("#link")).to_have_text("Reconnexion…")
+    await expect(page.locator("#band")).to_be_hidden()
+    await expect(page.locator('article[data-look="critical"]')).to_have_count(1)
+    await page.clock.run_for(7_000)
+    await expect(page.locator("#link")).to_have_text("Déconnecté")
+    await expect(page.locator("#band-title")).to_have_text(
+        re.compile(r"^Déconnecté depuis 0:1\d\s: ces chiffres datent de 14:32:\d\d$")
+    )
+    await expect(page.locator("#band-detail")).to_contain_text("Ne vous y fiez pas avant le retour de")
+    await expect(page.locator("article.queue")).to_have_count(8)
+    await expect(page.locator('article[data-look="stale"]')).to_have_count(8)
+    await expect(page.locator(".frozen-why >> nth=0")).to_have_text("Page déconnectée")
+    ages = await page.locator(".frozen-since").all_text_contents()
+    assert "depuis 4:2" in ages[-2] or "depuis 4:2" in "".join(ages)
+    await expect(page.locator("#spoken-alert")).to_have_text(re.compile("Déconnecté"))
+
+
+async def test_a_silent_worker_is_not_called_a_silent_source(open_board: OpenBoard) -> None:
+    board = await open_board(TWO)
+    await expect(board.page.locator('article[data-look="normal"]')).to_have_count(2)
+    board.stage.is_playing = False
+    await expect(board.page.locator('article[data-look="stale"]')).to_have_count(2, timeout=10_000)
+    await expect(board.page.locator(".frozen-why >> nth=0")).to_have_text("Calcul des chiffres arrêté")
+    await expect(board.page.locator("#link")).to_have_text(re.compile("^En direct"))
+
+
+async def test_a_lost_frame_is_noticed_and_the_board_asked_for_again(open_board: OpenBoard) -> None:
+    asked: list[dict[str, Any]] = []
+    dropped: list[int] = []
+
+    def lossy(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+
+        def to_server(message: str | bytes) -> None:
+            asked.append(json.loads(message))
+            server.send(message)
+
+        def to_page(message: str | bytes) -> None:
+            frame = json.loads(message)
+            if frame["type"] == "update" and not dropped:
+                dropped.append(frame["seq"])
+                return
+            route.send(message)
+
+        route.on_message(to_server)
+        server.on_message(to_page)
+
+    board = await open_board(TWO, line=lossy)
+    await expect(digits(board.page, "waiting")).to_have_text("3")
+    board.stage.scene = Scene((changed(ONE, waiting=5), NORMAL[1]))
+    await expect(digits(board.page, "waiting")).to_have_text("5")
+    assert len(dropped) == 1
+    assert [message["type"] for message in asked] == ["resume"]
+    assert asked[0]["seq"] < dropped[0]
+
+
+async def test_a_closed_connection_is_opened_again(open_board: OpenBoard) -> None:
+    lines: list[WebSocketRoute] = []
+
+    def line(route: WebSocketRoute) -> None:
+        lines.append(route)
+        route.connect_to_server()
+
+    board = await open_board(TWO, line=line)
+    await expect(digits(board.page, "waiting")).to_have_text("3")
+    await lines[0].close(code=1012)
+    board.stage.scene = Scene((changed(ONE, waiting=6), NORMAL[1]))
+    await expect(digits(board.page, "waiting")).to_have_text("6", timeout=10_000)
+    assert len(lines) == 2
+
+
+async def test_a_refused_page_says_so_and_does_not_ask_again(open_board: OpenBoard) -> None:
+    lines: list[WebSocketRoute] = []
+
+    async def close(route: WebSocketRoute) -> None:
+        await route.close(code=1008)
+
+    async def line(route: WebSocketRoute) -> None:
+        lines.append(route)
+        await close(route)
+
+    board = await open_board(TWO, line=line, with_clock=True)  # type: ignore[arg-type]
+    await expect(board.page.locator("#notice-title")).to_have_text(
+        "Ce tableau ne vous est pas ouvert. Demandez l’accès à son équipe."
+    )
+    await board.page.clock.run_for(30_000)
+    await expect(board.page.locator("article.queue")).to_have_count(0)
+    await expect(board.page.locator("#band")).to_be_hidden()
+    assert len(lines) == 1
+
+
+async def test_before_the_first_frame_tiles_have_no_shape_and_no_figure(open_board: OpenBoard) -> None:
+    board = await open_board(TWO, line=lambda route: None)
+    page = board.page
+    await expect(page.locator("#notice-title")).to_have_text("Chargement des files…")
+    await expect(page.locator("article.queue")).to_have_count(8)
+    assert set(await page.locator(".figure .digits").all_text_contents()) == {"—"}
+    assert await page.locator(".state > .shape:visible").count() == 0
+
+
+async def test_an_empty_board_says_what_to_do(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["empty"](), "lang=en")
+    await expect(board.page.locator("#notice-title")).to_have_text("This board has no queue yet")
+    await expect(board.page.locator("#notice-link")).to_be_hidden()
+    filtered = await open_board(TWO, "lang=en&queues=nowhere")
+    await expect(filtered.page.locator("#notice-link")).to_have_text("See every queue")
+
+
+async def test_catching_up_shows_how_far_behind_and_does_not_tick(open_board: OpenBoard) -> None:
+    behind = changed(ONE, changed={"freshness": Freshness.CATCHING_UP, "behind_s": 8.0})
+    board = await open_board(Scene((behind,)))
+    tile = board.page.locator("article.queue")
+    await expect(tile).to_have_attribute("data-look", "catching_up")
+    await expect(tile.locator(".words")).to_have_text("Rattrapage\u00a0· 8\u00a0s")
+
+
+async def test_more_queues_than_tiles_turn_by_pages(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["many"](), with_clock=True)
+    page = board.page
+    await expect(page.locator("article.queue:visible")).to_have_count(8)
+    await expect(page.locator("#page")).to_have_text("1 / 3")
+    await page.clock.run_for(20_000)
+    await expect(page.locator("#page")).not_to_have_text("1 / 3")
+
+
+async def test_layout_follows_the_width_unless_asked(open_board: OpenBoard) -> None:
+    wide = await open_board(TWO)
+    await expect(wide.page.locator("body")).to_have_attribute("data-layout", "tv")
+    await wide.page.set_viewport_size({"width": 1440, "height": 900})
+    await expect(wide.page.locator("body")).to_have_attribute("data-layout", "desk")
+    asked = await open_board(TWO, "lang=fr&view=tv", view="desk")
+    await expect(asked.page.locator("body")).to_have_attribute("data-layout", "tv")
