@@ -8,6 +8,7 @@ were applied but are held back (at most one per key every 100 ms) are not promis
 """
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 
@@ -22,6 +23,8 @@ LOOK_MS = 250
 """How often rows are looked at for what time alone has changed."""
 SNAPSHOT_SHARED_MS = 250
 """Readers who arrive within this time share one snapshot, while nothing has changed."""
+WOKEN_AT_ONCE = 50
+"""Clients that write in one turn of the event loop."""
 MAX_ALERTS = 200
 """Alerts that may wait for one client; with more it gets a snapshot instead."""
 STALLED_MS = 5000
@@ -80,7 +83,7 @@ class Client:
         else:
             self._hub.dropped += 1
             self._merge(batch)
-        self._wake()
+        self._hub.call(self)
 
     def post_alert(self, text: str) -> None:
         """An alert; when too many wait, a snapshot takes the place of all of them."""
@@ -90,21 +93,21 @@ class Client:
             alerts.clear()
             self.post_snapshot()
         alerts.append(text)
-        self._wake()
+        self._hub.call(self)
 
     def post_beat(self) -> None:
         self._beat = True
-        self._wake()
+        self._hub.call(self)
 
     def post_snapshot(self) -> None:
         """The whole board next, because an update cannot say what happened."""
         self._snapshot = self._snapshot or ""
-        self._wake()
+        self._hub.call(self)
 
     def post_not_recovered(self) -> None:
         """The whole board next, as the answer to a client that asked for what it missed."""
         self._snapshot = '"recovered":false,'
-        self._wake()
+        self._hub.call(self)
 
     def take(self, now_ms: int) -> list[str]:
         """The frames to send now, chained by `prev`; afterwards nothing waits."""
@@ -133,7 +136,8 @@ class Client:
         nothing = self._snapshot is None and self._keys is None and self._batch is None
         return nothing and not self._alerts and not self._beat
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Lets its writer go on, if it waits and there is something to send."""
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -196,6 +200,7 @@ class Hub:
         self._as_of_ms: dict[Key, int] = {}
         self._snapshots: dict[View, tuple[int, int, str]] = {}
         self._wake = asyncio.Event()
+        self._called: dict[Client, None] = {}
         self._looked_ms = self._beat_ms = 0
 
     @property
@@ -219,6 +224,7 @@ class Hub:
         """The client gets nothing more. May be called twice."""
         clients = self._clients.get(client.view, set())
         clients.discard(client)
+        self._called.pop(client, None)
         if not clients:
             self._clients.pop(client.view, None)
             self._snapshots.pop(client.view, None)
@@ -227,17 +233,31 @@ class Hub:
         """Something was applied to the board: look at it soon."""
         self._wake.set()
 
+    def call(self, client: Client) -> None:
+        """There is something for this client; `run` wakes its writer."""
+        self._called[client] = None
+        self._wake.set()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Releases what is due until `stop`; the clients are then closed by the web server."""
         while not stop.is_set():
             now_ms = self.clock()
             self.step(now_ms)
             self._wake.clear()
+            await self._wake_writers()
             try:
                 async with asyncio.timeout(max(0.005, (self.due_ms(now_ms) - now_ms) / 1000)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
+
+    async def _wake_writers(self) -> None:
+        """A few at a time: the event loop keeps what they write until its next turn, all of it at once."""
+        while self._called:
+            for client in list(itertools.islice(self._called, WOKEN_AT_ONCE)):
+                del self._called[client]
+                client.wake()
+            await asyncio.sleep(0)
 
     def step(self, now_ms: int) -> None:
         """Everything that is due at `now_ms`."""

@@ -75,9 +75,8 @@ async def _serve(client: Client, hub: Hub, receive: Receive, send: Send, metrics
     reader = asyncio.create_task(_read_all(client, receive, metrics))
     try:
         await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
-        code = (
-            TOO_SLOW if client.stalled else reader.result() if reader.done() else None
-        )  # the writer fails when the client is gone
+        said = reader.result() if reader.done() else None  # else the writer failed: the client is gone
+        code = TOO_SLOW if client.stalled else said
     finally:
         for task in (writer, reader):
             task.cancel()
@@ -108,10 +107,15 @@ async def _read_all(client: Client, receive: Receive, metrics: Metrics) -> int |
 async def _send_all(client: Client, hub: Hub, send: Send) -> None:
     while True:
         await client.wait()
-        for frame in client.take(hub.clock()):
-            client.sending_since_ms = hub.clock()
-            await send({"type": "websocket.send", "text": frame})
-            client.sending_since_ms = None
+        await _send_waiting(client, hub, send)
+
+
+async def _send_waiting(client: Client, hub: Hub, send: Send) -> None:
+    """A function of its own: a loop that waits would keep the last frame in memory, for each client."""
+    for frame in client.take(hub.clock()):
+        client.sending_since_ms = hub.clock()
+        await send({"type": "websocket.send", "text": frame})
+        client.sending_since_ms = None
 
 
 async def _close(code: int, send: Send) -> None:

@@ -299,6 +299,7 @@ async def test_a_client_waits_until_something_is_posted() -> None:
     await asyncio.sleep(0)
     assert not waiting.done()
     client.post_beat()
+    client.wake()
     await waiting
     await client.wait()
 
