@@ -1,0 +1,1 @@
+"""The aggregator without its rules: what needs no broker."""
