@@ -117,6 +117,11 @@ class Floor:
     def team(self, queue: str) -> list[Agent]:
         return [agent for agent in self.agents if agent.home == queue]
 
+    def share_free(self, queue: str) -> float:
+        """Share of the team at work that has nothing in hand; 0 without a team."""
+        at_work = [a for a in self.team(queue) if a.hands or a.state is AgentState.AVAILABLE]
+        return sum(not a.hands for a in at_work) / len(at_work) if at_work else 0.0
+
     def pick(self, queue: QueueProfile, *, only_home: bool, chats: int = CHATS_AT_ONCE) -> Agent | None:
         """Whom to offer a contact of `queue`: own people first, a chat beside a chat, then longest free."""
         able = [

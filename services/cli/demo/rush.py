@@ -96,7 +96,7 @@ class Rush:
             self._on_pace(self.queue)
         if self.crossed_ms is None and wait_ms >= LIMIT_MS:
             self.crossed_ms = self._time.now_ms
-            self._help_ms = self._time.now_ms + between_ms(self._random, 15, 30)
+            self._help_ms = self._time.now_ms + between_ms(self._random, 25, 40)
         if self.phase is Phase.BUILDING and self._help_ms is not None and self._time.now_ms >= self._help_ms:
             self._help()
         if self.phase is Phase.HELPING and wait_ms < SHORT_MS and self._time.now_ms >= self._stay_ms:

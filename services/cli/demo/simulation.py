@@ -29,8 +29,8 @@ from services.cli.demo.timeline import CloudEvent, Timeline
 
 HISTORY_MS = 75 * 60_000
 _THIRD_CHAT_MS = 20_000
-_RING_S = {Channel.PHONE: 4.5, Channel.CHAT: 20.0}
-_RING_LIMIT_MS = {Channel.PHONE: 15_000, Channel.CHAT: 90_000}
+_RING_S = {Channel.PHONE: 7.5, Channel.CHAT: 20.0}
+_RING_LIMIT_MS = {Channel.PHONE: 25_000, Channel.CHAT: 90_000}
 _NO_ANSWER_SHARE = 0.02
 _OLDEST_MAIL_MS = 30 * 3_600_000
 """From this age on a mail is taken before all others."""
@@ -184,9 +184,9 @@ class Simulation:
         return len(agent.hands) < CHATS_AT_ONCE and all(c.queue.channel is Channel.CHAT for c in agent.hands)
 
     def _seek_mail(self, agent: Agent) -> None:
-        """Mails fill quiet moments while the stock is above its usual size; they are not in turn."""
+        """Mails fill quiet moments: the quieter, the deeper into the stock. They are not taken in turn."""
         mails = self._waiting[MAIL.id]
-        if agent.state is not AgentState.AVAILABLE or len(mails) <= self._stock:
+        if agent.state is not AgentState.AVAILABLE or len(mails) <= self._stock * self._floor_of_stock(agent):
             return
         aged = mails[0] if self._time.now_ms - mails[0].entered_ms > _OLDEST_MAIL_MS else None
         easy = [mail for mail in mails if not mail.is_hard] or mails
@@ -194,6 +194,13 @@ class Simulation:
         mails.remove(mail)
         self._say("agent.offered", mail, agent=agent.id)
         self._take(mail, agent)
+
+    def _floor_of_stock(self, agent: Agent) -> float:
+        """Down to which part of the usual stock this agent works now; phones and chats have precedence."""
+        if agent.home == MAIL.id:
+            return 0.8
+        quiet = self._floor.share_free(agent.home)
+        return 0.55 if quiet > 0.3 else 0.9 if quiet > 0.15 else 1.3
 
     def _offer(self, contact: Contact, agent: Agent) -> None:
         self._waiting[contact.queue.id].remove(contact)
@@ -206,7 +213,7 @@ class Simulation:
             self._time.after(_RING_LIMIT_MS[channel], partial(self._miss, contact, agent, offer))
         else:
             ring_ms = min(
-                around_ms(self._random, _RING_S[channel], spread=0.7), _RING_LIMIT_MS[channel] - 500
+                around_ms(self._random, _RING_S[channel], spread=0.8), _RING_LIMIT_MS[channel] - 500
             )
             self._time.after(ring_ms, partial(self._answer, contact, agent, offer))
 

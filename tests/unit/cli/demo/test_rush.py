@@ -10,10 +10,7 @@ from tests.unit.cli.demo.counter import (
     MINUTE_MS,
     SEEDS,
     START_MS,
-    instant_ms,
     longest_wait_s,
-    name,
-    played,
     visits,
     visits_of,
     waits_after,
@@ -23,22 +20,9 @@ END_MS = START_MS + 12 * MINUTE_MS
 CLEAR_S = 90.0
 
 
-def rush_start_ms(seed: int) -> int:
-    """The first instant at which the centre says, by its people, that a meeting begins."""
-    return next(
-        instant_ms(event)
-        for event in played(seed)
-        if name(event) == "agent.state" and event.data.get("reason") == "Réunion"
-    )
-
-
-@pytest.mark.parametrize("seed", SEEDS)
-def test_rush_starts_a_minute_or_so_after_the_start(seed: int) -> None:
-    assert START_MS + 60_000 <= rush_start_ms(seed) <= START_MS + 110_000
-
-
-def test_rush_is_on_ninety_seconds_after_the_start_at_the_latest() -> None:
-    centre = Simulation(7, CONTACTS_PER_MIN, START_MS)
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_rush_starts_sixty_to_ninety_seconds_after_the_start(seed: int) -> None:
+    centre = Simulation(seed, CONTACTS_PER_MIN, START_MS)
     centre.step(START_MS + 59_999)
     phases = [centre.rush.phase]
     centre.step(START_MS + 90_001)
@@ -52,10 +36,9 @@ def test_billing_crosses_two_minutes_and_recovers_within_five(seed: int) -> None
     waits = {at: longest_wait_s(billing, at) for at in range(START_MS, END_MS, 1000)}
     crossed = next(at for at, wait in waits.items() if wait >= LIMIT_S.get("facturation", 120))
     recovered = next(at for at, wait in waits.items() if at > crossed and wait < CLEAR_S)
-    began = rush_start_ms(seed)
-    assert 60_000 <= crossed - began <= 230_000
-    assert recovered - crossed >= 15_000
-    assert recovered - began <= 300_000
+    assert 120_000 <= crossed - START_MS <= 330_000
+    assert recovered - crossed >= 20_000
+    assert recovered - START_MS <= 60_000 + 300_000
     assert max(wait for at, wait in waits.items() if at > recovered) < 120
 
 
@@ -69,8 +52,8 @@ def test_at_most_one_other_queue_crosses_its_limit(seed: int) -> None:
 @pytest.mark.parametrize("rate", [6.0, 40.0])
 def test_rush_crosses_at_other_paces_too(rate: float) -> None:
     centre = Simulation(3, rate, START_MS)
-    played = visits(centre.step(END_MS))
-    seen = [v for v in played if v.queue == "facturation" and waits_after(v, START_MS)]
+    every = visits(centre.step(END_MS))
+    seen = [v for v in every if v.queue == "facturation" and waits_after(v, START_MS)]
     waits = [longest_wait_s(seen, at) for at in range(START_MS, END_MS, 5000)]
     assert max(waits) >= 120
     assert waits[-1] < 120
