@@ -189,6 +189,8 @@ class Floor:
         self._time.say(
             "agent.state", agent=agent.id, state=agent.state.value, reason=agent.reason, queues=list(queues)
         )
+        if agent.state is AgentState.AVAILABLE:
+            self.release(agent)
 
     def _return_after(self, agent: Agent, delay_ms: int) -> None:
         stint = agent.stint

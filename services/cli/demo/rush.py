@@ -60,6 +60,7 @@ class Rush:
         self._stay_ms = 0
         self._away: list[Agent] = []
         self._lent: list[tuple[Agent, str, tuple[str, ...]]] = []
+        self._withdrawn: list[tuple[Agent, str, tuple[str, ...]]] = []
 
     def plan(self, start_ms: int) -> None:
         """The first rush starts 60 to 90 s after `start_ms`, the next ones every 20 to 30 minutes."""
@@ -79,11 +80,20 @@ class Rush:
         self._is_surge = True
         team = [a for a in self._floor.team(self.queue.id) if a.state is not AgentState.OFFLINE]
         self._random.shuffle(team)
+        self._withdraw_others()
         self._away = team[max(1, len(team) // 8) :]
         for agent in self._away:
             self._time.after(between_ms(self._random, 0, 15), partial(self._call_away, agent))
         self._on_pace(self.queue)
         self._time.after(_LOOK_MS, self._look)
+
+    def _withdraw_others(self) -> None:
+        """The other teams keep to their own queues, so nobody shows as free for this one."""
+        for agent in self._floor.agents:
+            if agent.home != self.queue.id and self.queue.id in agent.queues:
+                self._withdrawn.append((agent, agent.home, agent.queues))
+                own = tuple(q for q in agent.queues if q != self.queue.id)
+                self._floor.serve(agent, agent.home, own)
 
     def _call_away(self, agent: Agent) -> None:
         if self.phase is Phase.BUILDING:
@@ -96,7 +106,7 @@ class Rush:
             self._on_pace(self.queue)
         if self.crossed_ms is None and wait_ms >= LIMIT_MS:
             self.crossed_ms = self._time.now_ms
-            self._help_ms = self._time.now_ms + between_ms(self._random, 25, 40)
+            self._help_ms = self._time.now_ms + between_ms(self._random, 30, 45)
         if self.phase is Phase.BUILDING and self._help_ms is not None and self._time.now_ms >= self._help_ms:
             self._help()
         if self.phase is Phase.HELPING and wait_ms < SHORT_MS and self._time.now_ms >= self._stay_ms:
@@ -118,6 +128,9 @@ class Rush:
         self._floor.keep_in(self.queue.id)
         for agent in self._away:
             self._time.after(between_ms(self._random, 1, 10), partial(self._floor.come_back, agent))
+        for agent, home, queues in self._withdrawn:
+            self._floor.serve(agent, home, queues)
+        self._withdrawn = []
         for agent in self._lenders():
             self._lent.append((agent, agent.home, agent.queues))
             others = tuple(q for q in agent.queues if q != self.queue.id)
