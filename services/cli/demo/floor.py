@@ -186,6 +186,8 @@ class Floor:
     def serve(self, agent: Agent, home: str, queues: tuple[str, ...]) -> None:
         """Gives the agent another set of queues, `home` first."""
         agent.home, agent.queues = home, queues
+        if agent.state is AgentState.OFFLINE:
+            return  # said when they log in
         self._time.say(
             "agent.state", agent=agent.id, state=agent.state.value, reason=agent.reason, queues=list(queues)
         )
