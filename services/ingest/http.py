@@ -4,6 +4,7 @@
 its events do. What a body means is `intake.py`'s matter.
 """
 
+import asyncio
 import hashlib
 import time
 from collections.abc import Callable, Sequence
@@ -148,6 +149,9 @@ class EventsEndpoint:
             await send({"type": "http.response.body", "body": b""})
         except SenderGone:
             return
+        except asyncio.CancelledError:  # the web server stops and waits no longer
+            answer = _refused(503, "stopping; send all again", retry_after_s=1)
+            await _respond(send, answer)
         self._statuses[answer.status].inc()
         self._metrics.request_seconds.observe(time.perf_counter() - started)
 

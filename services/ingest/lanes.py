@@ -28,7 +28,8 @@ STALL_S = 8.0
 LINGER_S = 0.003
 """What a batch waits for company: a batch costs as much as 20 events, and a wall shows no 3 ms."""
 
-ABANDON_S = 2.0
+ABANDON_S = 1.0
+"""How long the end of a session is waited for; a broker that hangs may take longer, behind our back."""
 
 Record = tuple[bytes, bytes]
 """Key, value."""
@@ -125,7 +126,8 @@ class Session:
                     if not parcel.done.done():
                         parcel.done.set_result(None)
         except Exception as error:  # outermost loop of the lane: whatever it is, this session is over
-            log.warning("write_failed", topic=at[0], partition=at[1], error=repr(error))
+            if not self.lost.is_set():
+                log.warning("write_failed", topic=at[0], partition=at[1], error=repr(error))
             self._lose()
         finally:
             del self._running[at]
@@ -170,7 +172,13 @@ async def _end(producer: AIOKafkaProducer) -> None:
     """
     with contextlib.suppress(KafkaError, OSError):
         await producer._sender.close()
-    producer._message_accumulator.fail_all(KafkaError("the session was ended"))
+    batches = producer._message_accumulator._pending_batches
+    for left in producer._message_accumulator._batches.values():
+        batches.update(left)  # among those on their way, as each takes itself off there
+    for batch in list(batches):
+        batch.failure(exception=KafkaError("the session was ended"))
+        for future in (batch.future, batch._drain_waiter):
+            future.exception()  # who waited has been told, or has gone
     await producer.stop()
 
 

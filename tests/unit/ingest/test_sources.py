@@ -1,0 +1,59 @@
+"""The list of adapters, and what the end of one means."""
+
+import asyncio
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from schemas.config import SourceConfig
+from services.ingest import sources
+from services.ingest.metrics import Metrics
+from services.ingest.pseudonym import Pseudonyms
+from services.ingest.publisher import Put
+from tests.doubles.event_log import MemoryLog
+from tests.unit.ingest.posts import PSEUDONYMS, entered, taken
+
+SOURCE = SourceConfig(id="brief", kind="http")
+
+
+async def says_one_thing_and_ends(
+    source: SourceConfig,
+    *,
+    put: Put,
+    secret: str,
+    pseudonyms: Pseudonyms,
+    metrics: Metrics,
+    stop: asyncio.Event,
+) -> None:
+    await put([taken(entered(source=source.id)).event])
+
+
+async def run(log: MemoryLog, stop: asyncio.Event) -> None:
+    await sources.run(
+        SOURCE,
+        put=log.send,
+        secret="",
+        pseudonyms=PSEUDONYMS,
+        metrics=Metrics(CollectorRegistry(), sources=["brief"]),
+        stop=stop,
+    )
+
+
+async def test_source_that_ends_by_itself_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sources.ADAPTERS, "http", says_one_thing_and_ends)
+    log = MemoryLog()
+    with pytest.raises(RuntimeError, match="brief"):
+        await run(log, asyncio.Event())
+    assert [event.source for event in log.events] == ["brief"]
+
+
+async def test_source_that_was_told_to_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sources.ADAPTERS, "http", says_one_thing_and_ends)
+    stop = asyncio.Event()
+    stop.set()
+    await run(MemoryLog(), stop)
+
+
+def test_sources_that_post_have_no_adapter() -> None:
+    pbx = SourceConfig(id="pbx1", kind="asterisk_ami")
+    assert sources.adapted([SOURCE, pbx]) == [pbx]
