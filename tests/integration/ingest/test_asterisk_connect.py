@@ -1,0 +1,404 @@
+"""The AMI source over real TCP against a small manager: login, losses, misbehaviour, back-pressure."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cache
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry
+from structlog.testing import capture_logs
+
+from schemas.board import DeadLetter
+from schemas.errors import Misconfigured
+from schemas.events import (
+    AgentAccepted,
+    AgentStateChanged,
+    QueueEntered,
+    QueueLeft,
+    SourceEvent,
+    SourceHeartbeat,
+)
+from schemas.vocabulary import Outcome, Reason
+from services.ingest.adapters.asterisk_ami.connect import delay_s, run
+from services.ingest.adapters.asterisk_ami.recording import read
+from services.ingest.adapters.asterisk_ami.session import Pace
+from services.ingest.metrics import Metrics
+from tests.data import asterisk
+from tests.doubles.ami_frames import PSEUDONYMS, frame, member_row, source
+from tests.doubles.ami_server import AmiServer
+
+FAST = Pace(
+    connect_s=5.0,
+    answer_s=5.0,
+    booted_s=0.1,
+    ping_s=0.05,
+    pong_s=5.0,
+    retry_first_s=0.02,
+    retry_most_s=0.1,
+    refused_s=0.05,
+    lag_ms=0,
+)
+JOIN = {"Uniqueid": "1.1", "Linkedid": "1.1", "Queue": "support"}
+
+
+class Heard:
+    """What the source handed over; `open` not set: the buffer is full."""
+
+    def __init__(self) -> None:
+        self.messages: list[SourceEvent | DeadLetter] = []
+        self.calls = 0
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def put(self, messages: Sequence[SourceEvent | DeadLetter]) -> None:
+        self.calls += 1
+        await self.open.wait()
+        self.messages += messages
+
+
+def of(heard: Heard, *kinds: type) -> list[SourceEvent]:
+    return [each for each in heard.messages if isinstance(each, kinds) and not isinstance(each, DeadLetter)]
+
+
+def letters(heard: Heard) -> list[DeadLetter]:
+    return [each for each in heard.messages if isinstance(each, DeadLetter)]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Waits until that holds; the test's own time limit ends it when it never does."""
+    while not condition():  # noqa: ASYNC110 - what is waited for is a file's, a metric's or a list's state
+        await asyncio.sleep(0.005)
+
+
+class Running:
+    """A source that runs, and what can be seen of it."""
+
+    def __init__(self, server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret") -> None:
+        self.heard = Heard()
+        self.metrics = Metrics(CollectorRegistry(), sources=["pbx1"])
+        self.stop = asyncio.Event()
+        self.config = source(port=server.port, user="wallboard", wrap_up_s=asterisk.WRAP_UP_S)
+        self.task = asyncio.create_task(
+            run(
+                self.config,
+                put=self.heard.put,
+                secret=secret,
+                pseudonyms=PSEUDONYMS,
+                metrics=self.metrics,
+                stop=self.stop,
+                pace=pace,
+            )
+        )
+
+    def is_up(self) -> bool:
+        return self.value("vigie_source_up") == 1
+
+    def value(self, name: str, **labels: str) -> float:
+        found = self.metrics.registry.get_sample_value(name, {"source": "pbx1", **labels})
+        assert found is not None
+        return found
+
+
+@asynccontextmanager
+async def running(server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret") -> AsyncIterator[Running]:
+    it = Running(server, pace=pace, secret=secret)
+    try:
+        yield it
+    finally:
+        it.heard.open.set()
+        it.stop.set()
+        await it.task
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[AmiServer]:
+    async with AmiServer(clock_us=1_795_321_195_437_000) as server:
+        yield server
+
+
+def visits(events: Sequence[SourceEvent]) -> dict[str, tuple[object, ...]]:
+    """Of each visit: queue, entered, agent, and its outcomes but unknown ones."""
+    found: dict[str, tuple[object, ...]] = {}
+    for event in events:
+        if isinstance(event, QueueEntered):
+            found.setdefault(str(event.segment), (event.queue, event.occurred_ms))
+    for event in events:
+        if isinstance(event, QueueLeft) and event.outcome is not Outcome.UNKNOWN:
+            found[str(event.segment)] += (event.outcome, event.agent, event.occurred_ms)
+    return found
+
+
+def has_heard(pbx: Running, contact: str) -> bool:
+    return any(isinstance(e, QueueEntered) and e.contact == contact for e in pbx.heard.messages)
+
+
+@cache
+def expected() -> dict[str, tuple[object, ...]]:
+    return visits(read([asterisk.capture()], source(wrap_up_s=asterisk.WRAP_UP_S), PSEUDONYMS).events)
+
+
+async def test_a_played_capture_gives_what_asterisk_counted(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await server.until_connected(1)
+        await until(pbx.is_up)
+        await server.play(asterisk.capture())
+        await until(lambda: len(of(pbx.heard, QueueLeft)) == 184)
+
+    counts = Counter((e.queue, e.outcome) for e in of(pbx.heard, QueueLeft) if isinstance(e, QueueLeft))
+    assert counts == {
+        ("support", "answered"): 83,
+        ("support", "abandoned"): 39,
+        ("sales", "answered"): 50,
+        ("sales", "abandoned"): 12,
+    }
+    assert visits(of(pbx.heard, QueueEntered, QueueLeft)) == expected()
+
+
+async def test_cut_in_mid_frame_and_reconnected_it_gives_the_same(server: AmiServer) -> None:
+    data = asterisk.capture()
+    start = 0
+    async with running(server) as pbx:
+        for cut in (700_001, 2_345_678, 5_000_500, len(data) + 1):
+            await server.until_connected(1)
+            await server.play(data[start:], cut_at=cut - start)
+            start = data.rfind(b"\r\n\r\n", 0, cut) + 4
+        await until(lambda: len(visits(of(pbx.heard, QueueEntered, QueueLeft))) == 184)
+        await until(
+            lambda: sum(len(v) == 5 for v in visits(of(pbx.heard, QueueEntered, QueueLeft)).values()) == 184
+        )
+
+    assert server.logins == 4
+
+
+async def test_two_managers_tell_the_same_facts_under_the_same_ids(server: AmiServer) -> None:
+    part = asterisk.capture()[:1_500_000]
+    async with running(server) as one, running(server) as two:
+        await server.until_connected(2)
+        await server.play(part)
+        await server.event(frame("QueueCallerJoin", 7200, **{**JOIN, "Uniqueid": "9.9"}))
+        await until(lambda: all(has_heard(pbx, "9.9") for pbx in (one, two)))
+
+    kinds = (QueueEntered, QueueLeft, AgentAccepted)
+    told = [
+        {e.id: msgspec.structs.replace(e, received_ms=0) for e in of(pbx.heard, *kinds)} for pbx in (one, two)
+    ]
+    assert told[0] == told[1]
+    assert len(told[0]) > 50
+
+
+async def test_heartbeats_carry_the_clock_of_the_source(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await until(lambda: of(pbx.heard, SourceHeartbeat))
+
+    beat = of(pbx.heard, SourceHeartbeat)[0]
+    assert isinstance(beat, SourceHeartbeat)
+    assert (beat.source, beat.site) == ("pbx1", "paris")
+    assert 0 <= (beat.clock_ms or 0) - 1_795_321_195_437 < 600_000
+
+
+async def test_the_secret_is_not_sent_where_there_is_a_challenge(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await until(pbx.is_up)
+
+    assert server.actions[:3] == ["Challenge", "Login", "Ping"]
+
+
+async def test_without_a_challenge_login_is_plain(server: AmiServer) -> None:
+    server.knows_challenge = False
+    async with running(server) as pbx:
+        await until(pbx.is_up)
+
+    assert server.logins == 1
+
+
+async def test_a_manager_that_never_says_booted_is_asked_all_the_same(server: AmiServer) -> None:
+    server.says_booted = False
+    server.know_member(member_row("Alice"))
+    async with running(server) as pbx:
+        await until(pbx.is_up)
+        await until(lambda: of(pbx.heard, AgentStateChanged))
+
+
+async def test_a_wrong_secret_is_said_once_and_tried_again(server: AmiServer) -> None:
+    with capture_logs() as logs:
+        async with running(server, secret="wrong") as pbx:
+            await until(lambda: server.refused >= 3)
+            assert not pbx.is_up()
+            server.secret = "wrong"
+            await until(pbx.is_up)
+
+    lost = [entry for entry in logs if entry["event"] == "source_lost"]
+    assert [entry["log_level"] for entry in lost] == ["error"]
+    assert "compare user and secret with manager.conf" in lost[0]["reason"]
+    assert not [entry for entry in logs if "wrong" in str(entry)]
+
+
+async def test_who_does_not_answer_is_said_once_and_counted(server: AmiServer) -> None:
+    await server.go_away()
+    with capture_logs() as logs:
+        async with running(server) as pbx:
+            await until(lambda: pbx.value("vigie_source_reconnects_total") >= 3)
+            await server.listen()
+            await until(pbx.is_up)
+
+    assert [entry["event"] for entry in logs] == ["source_lost", "source_connected"]
+
+
+async def test_a_half_open_connection_is_noticed_by_its_pings(server: AmiServer) -> None:
+    server.answers_ping = False
+    with capture_logs() as logs:
+        async with running(server, pace=msgspec.structs.replace(FAST, pong_s=0.2)):
+            await until(lambda: server.logins >= 2)
+            server.answers_ping = True
+
+    assert any("half open" in str(entry.get("reason")) for entry in logs)
+
+
+async def test_a_snapshot_that_never_comes_is_a_lost_connection(server: AmiServer) -> None:
+    server.answers_status = False
+    with capture_logs() as logs:
+        async with running(server, pace=msgspec.structs.replace(FAST, snapshot_s=0.2)) as pbx:
+            await until(lambda: server.logins >= 2)
+            assert not pbx.is_up()
+
+    assert any("QueueStatus" in str(entry.get("reason")) for entry in logs)
+
+
+async def test_who_speaks_something_else_is_told_apart() -> None:
+    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
+        await asyncio.sleep(1)
+        writer.close()
+
+    stranger = await asyncio.start_server(greet, "127.0.0.1", 0)
+    server = AmiServer()
+    server.port = stranger.sockets[0].getsockname()[1]
+    with capture_logs() as logs:
+        async with running(server, pace=msgspec.structs.replace(FAST, answer_s=0.1)) as pbx:
+            await until(lambda: pbx.value("vigie_source_reconnects_total") >= 1)
+    stranger.close()
+
+    assert logs[0]["reason"] == "no greeting: this does not speak AMI"
+
+
+async def test_an_announced_shutdown_is_a_reason(server: AmiServer) -> None:
+    with capture_logs() as logs:
+        async with running(server):
+            await server.until_connected(1)
+            await server.event(frame("Shutdown", 1, Shutdown="Cleanly", Restart="True"))
+            await until(lambda: server.logins == 2)
+
+    assert [e["reason"] for e in logs if e["event"] == "source_lost"] == ["Asterisk is shutting down"]
+
+
+async def test_without_timestamps_the_source_is_not_up_and_says_what_to_do(server: AmiServer) -> None:
+    server.has_timestamps = False
+    with capture_logs() as logs:
+        async with running(server) as pbx:
+            await until(pbx.is_up)
+            for at_s in range(5):
+                await server.event(frame("QueueCallerJoin", at_s, **JOIN))
+            await until(lambda: pbx.value("vigie_events_total", outcome=Reason.INVALID) == 5)
+            assert not pbx.is_up()
+            beats = len(of(pbx.heard, SourceHeartbeat))
+            pings = server.actions.count("Ping")
+            await until(lambda: server.actions.count("Ping") > pings + 3)
+            assert len(of(pbx.heard, SourceHeartbeat)) == beats
+            server.has_timestamps = True
+            await server.event(frame("QueueCallerJoin", 6, **JOIN))
+            await until(pbx.is_up)
+
+    unusable = [entry for entry in logs if entry["event"] == "source_unusable"]
+    assert len(unusable) == 1
+    assert "timestampevents = yes" in unusable[0]["reason"]
+    assert len(of(pbx.heard, QueueEntered)) == 1
+    assert letters(pbx.heard) == []
+
+
+async def test_garbage_becomes_dead_letters_and_the_connection_stays(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await server.until_connected(1)
+        await server.garbage(b"\xff\xfe\x00 no header here\r\n\r\n")
+        await server.garbage(b"Event: Big\r\nX: " + b"x" * 200_000 + b"\r\n\r\n")
+        await server.event(frame("QueueCallerJoin", 1, Queue="support"))
+        await server.event(frame("QueueCallerJoin", 2, **JOIN))
+        await until(lambda: of(pbx.heard, QueueEntered))
+
+    assert Counter(letter.reason for letter in letters(pbx.heard)) == {"invalid": 2, "too_large": 1}
+    assert pbx.value("vigie_events_total", outcome=Reason.TOO_LARGE) == 1
+    assert server.logins == 1
+
+
+async def test_an_event_far_ahead_of_our_clock_is_a_dead_letter(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await server.until_connected(1)
+        await server.event(frame("QueueCallerJoin", 400 * 86_400, **JOIN))
+        await until(lambda: letters(pbx.heard))
+
+    assert {letter.reason for letter in letters(pbx.heard)} == {Reason.FUTURE}
+    assert of(pbx.heard, QueueEntered) == []
+
+
+async def test_who_waits_is_told_after_a_reconnect_under_the_same_id(server: AmiServer) -> None:
+    async with running(server) as first:
+        await server.until_connected(1)
+        await server.event(frame("QueueCallerJoin", 1, **JOIN))
+        await until(lambda: of(first.heard, QueueEntered))
+    await server.until_connected(0)
+    async with running(server) as second:
+        await until(lambda: of(second.heard, QueueEntered))
+
+    assert [e.id for e in of(second.heard, QueueEntered)] == [e.id for e in of(first.heard, QueueEntered)]
+
+
+async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await server.until_connected(1)
+        await until(pbx.is_up)
+        pbx.heard.open.clear()
+        playing = asyncio.create_task(server.play(asterisk.capture()))
+        await until(lambda: pbx.heard.calls)
+        calls = pbx.heard.calls
+        await asyncio.sleep(0.3)
+        assert pbx.heard.calls <= calls + 1
+        assert not playing.done()
+        pbx.heard.open.set()
+        await playing
+        await until(lambda: len(of(pbx.heard, QueueLeft)) == 184)
+
+    assert server.logins == 1
+    assert visits(of(pbx.heard, QueueEntered, QueueLeft)) == expected()
+
+
+@pytest.mark.parametrize("when", ["connected", "connecting", "held back"])
+async def test_stop_ends_it_whatever_it_does(server: AmiServer, when: str) -> None:
+    if when == "connecting":
+        await server.go_away()
+    pbx = Running(server)
+    if when == "held back":
+        pbx.heard.open.clear()
+        await until(lambda: pbx.heard.calls)
+    elif when == "connected":
+        await until(pbx.is_up)
+    pbx.stop.set()
+    async with asyncio.timeout(20):
+        await pbx.task
+
+    assert not pbx.is_up()
+
+
+async def test_a_secret_with_a_line_end_is_refused_at_start(server: AmiServer) -> None:
+    pbx = Running(server, secret="a\r\nAction: Originate")
+    with pytest.raises(Misconfigured, match="line end"):
+        await pbx.task
+
+
+def test_waits_between_attempts_grow_to_their_most_and_are_drawn() -> None:
+    pace = Pace()
+    most = [delay_s(attempt, pace=pace, draw=1.0) for attempt in (1, 2, 3, 7, 100)]
+
+    assert most == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert delay_s(7, pace=pace, draw=0.25) == 7.5
