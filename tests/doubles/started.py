@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 """How long a test waits before it calls something missing. Far above what anything takes."""
 
 _STARTED = re.compile(r" process_started process=(\S+) pid=(\d+)")
