@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 
 from schemas.errors import Misconfigured, Unavailable
+from services.cli.demo.past import tell_ends_first
 from services.cli.demo.post import BATCH, Poster, pause
 from services.cli.demo.profile import CONTACTS_PER_MIN, SITE, SOURCE
 from services.cli.demo.rush import Phase
@@ -89,7 +90,7 @@ async def play(show: Show, poster: Poster, stop: asyncio.Event) -> None:
     start_ms = show.start_ms if show.start_ms is not None else now_ms()
     centre = Simulation(show.seed, show.rate, start_ms, site=show.site)
     log.info("demo_started", site=show.site, rate=show.rate, seed=show.seed, start=timestamp(start_ms))
-    await poster.deliver(centre.step(now_ms()), stop)
+    await poster.deliver(tell_ends_first(centre.step(now_ms())), stop)
     log.info("demo_live", site=show.site)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_live(centre, poster, stop))
