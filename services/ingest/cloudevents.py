@@ -144,7 +144,7 @@ def instant(text: str) -> int:
         raise InvalidMessage("time: no such instant") from error
     if since < 0:
         raise InvalidMessage("time: before 1970")
-    if leap and since % 60_000:
+    if leap and since % 86_400_000:  # they end a day of UTC
         raise InvalidMessage("time: no such instant")
     return since
 
@@ -304,7 +304,7 @@ def _cut(body: bytes) -> list[bytes | msgspec.Raw] | None:
             start = token.end()
         if depth == 0:
             break
-    is_array = body[:1] == b"[" and depth == 0 and start == len(body) and bool(entries)
+    is_array = body[:1] == b"[" and body[-1:] == b"]" and depth == 0 and start == len(body) and bool(entries)
     return entries if is_array else None
 
 
