@@ -14,8 +14,9 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from schemas import codec
 from schemas.config import Config
-from services.api import answers, live, routes
+from services.api import answers, asyncapi, live, routes
 from services.api.board import Board
 from services.api.commands import Commands
 from services.api.guard import HEADERS, Guard
@@ -45,7 +46,7 @@ def create_app(
     app = Api(
         title="Vigie",
         version=version("vigie"),
-        description="The board of a contact centre, now. The socket is at `/api/v1/live`.",
+        description="The board of a contact centre, now.",
         docs_url=None,  # FastAPI's page loads its scripts from elsewhere
         redoc_url=None,
     )
@@ -53,6 +54,7 @@ def create_app(
     app.include_router(routes.board_routes(board, hub, config, clock=clock))
     app.include_router(routes.action_routes(board, commands))
     app.include_router(routes.operations_routes(readiness, metrics))
+    app.add_route("/asyncapi.yaml", _socket_contract, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/docs", _page(DOCS, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/docs/{path:path}", _files(DOCS), methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/", _page(wallboard, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)
@@ -95,6 +97,11 @@ class Edge:
         if not is_plain_read and not self._guard.knows_origin(request.headers.get("origin"), host):
             return answers.error(403, "this origin is not allowed; see [http] origins")
         return None
+
+
+async def _socket_contract(_request: Request) -> Response:
+    # every JSON text is a YAML text
+    return Response(codec.encode(asyncapi.document()), media_type="application/yaml")
 
 
 def _files(folder: Path) -> Callable[[Request], Awaitable[Response]]:

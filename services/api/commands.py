@@ -7,13 +7,22 @@ how a command gets into the log (`command_log.py`; a double in the tests).
 import asyncio
 import uuid
 from collections.abc import Callable
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from msgspec import Meta, Struct
 
 from schemas.board import Alert
-from schemas.events import API_SOURCE, AlertAcknowledge, AlertCommand
+from schemas.events import API_SOURCE, AlertAcknowledge, AlertCommand, Name
 
 ANSWER_S = 2.0
 """How long a person waits for the worker's answer before being told that it is on its way."""
+
+
+class Action(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a person says when acting on an alert."""
+
+    by: Name
+    note: Annotated[str, Meta(max_length=2000)] | None = None
 
 
 class CommandLog(Protocol):

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from schemas.board import AgentRow, Alert, QueueRow, SiteRow
 from schemas.config import FlapConfig, RuleConfig
 from schemas.definitions import Definition, ServiceLevelFormula
+from services.api.commands import Action
 from services.api.wire import LEFT_OUT
 
 _JSON = "application/json"
@@ -45,7 +46,10 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             contract = super().openapi()
-            contract.setdefault("components", {}).setdefault("schemas", {}).update(components())
+            contract["components"] = {"schemas": components()}
+            for said in contract["paths"].values():
+                for operation in said.values():
+                    operation["responses"].pop("422", None)  # ours is 400, with `Error`
             self.openapi_schema = contract
         return self.openapi_schema
 
@@ -66,8 +70,6 @@ def answers(schema: str, *others: int) -> dict[int | str, dict[str, Any]]:
 
 def components() -> dict[str, Any]:
     """Every schema that the contract names."""
-    from services.api.routes import Action  # routes name schemas of this module when they are made
-
     structs = (QueueRow, SiteRow, AgentRow, Alert, Definition, ServiceLevelFormula, RuleConfig, FlapConfig)
     _, found = msgspec.json.schema_components(
         [*structs, Action, Error, Health], ref_template="#/components/schemas/{name}"
@@ -75,21 +77,24 @@ def components() -> dict[str, Any]:
     for struct, names in LEFT_OUT.items():
         _leave_out(found[struct.__name__], names)
     site = found["SiteRow"]
-    site["properties"]["queues"] = _list_of("QueueRow")
-    found["Board"] = _object(
-        type={"const": "snapshot"},
-        epoch={"type": "string"},
-        seq={"type": "integer"},
-        as_of_ms={"type": "integer"},
-        sites=_list_of("SiteRow"),
-        alerts=_list_of("Alert"),
+    site["properties"]["queues"] = list_of("QueueRow")
+    text, number = {"type": "string"}, {"type": "integer"}
+    found["Board"] = object_of(
+        {
+            "type": {"const": "snapshot"},
+            "epoch": text,
+            "seq": number,
+            "as_of_ms": number,
+            "sites": list_of("SiteRow"),
+            "alerts": list_of("Alert"),
+        }
     )
-    found["Agents"] = _object(agents=_list_of("AgentRow"))
-    found["Alerts"] = _object(alerts=_list_of("Alert"), next={"type": ["string", "null"]})
-    found["Definitions"] = _object(
-        definitions=_list_of("Definition"), service_levels=_list_of("ServiceLevelFormula")
+    found["Agents"] = object_of({"agents": list_of("AgentRow")})
+    found["Alerts"] = object_of({"alerts": list_of("Alert"), "next": {"type": ["string", "null"]}})
+    found["Definitions"] = object_of(
+        {"definitions": list_of("Definition"), "service_levels": list_of("ServiceLevelFormula")}
     )
-    found["Rules"] = _object(rules=_list_of("RuleConfig"), flap=_ref("FlapConfig"))
+    found["Rules"] = object_of({"rules": list_of("RuleConfig"), "flap": ref("FlapConfig")})
     return found
 
 
@@ -100,16 +105,18 @@ def _leave_out(schema: dict[str, Any], names: frozenset[str]) -> None:
 
 
 def _content(schema: str) -> dict[str, Any]:
-    return {_JSON: {"schema": _ref(schema)}}
+    return {_JSON: {"schema": ref(schema)}}
 
 
-def _ref(name: str) -> dict[str, Any]:
+def ref(name: str) -> dict[str, Any]:
+    """A schema by its name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
-def _list_of(name: str) -> dict[str, Any]:
-    return {"type": "array", "items": _ref(name)}
+def list_of(name: str) -> dict[str, Any]:
+    return {"type": "array", "items": ref(name)}
 
 
-def _object(**properties: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": properties, "required": list(properties)}
+def object_of(required: dict[str, Any], others: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A schema with fields that are always there, and `others` that may be."""
+    return {"type": "object", "properties": {**required, **(others or {})}, "required": list(required)}

@@ -12,12 +12,11 @@ from schemas import codec
 from schemas.board import Alert, QueueRow
 from schemas.config import Config
 from schemas.definitions import DEFINITIONS, SERVICE_LEVELS
-from schemas.events import Name
 from schemas.vocabulary import AlertState, WindowName
 from services.api import wire
 from services.api.answers import Refused, error, json
 from services.api.board import Board, View
-from services.api.commands import Commands
+from services.api.commands import Action, Commands
 from services.api.hub import Hub
 from services.api.live import view
 from services.api.metrics import Metrics
@@ -39,13 +38,6 @@ Before = Annotated[
 class Readiness(Protocol):
     def missing(self) -> list[str]:
         """What the api still waits for, one sentence each; empty when it is ready."""
-
-
-class Action(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person says when acting on an alert."""
-
-    by: Name
-    note: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
 
 
 _actions = msgspec.json.Decoder(Action)

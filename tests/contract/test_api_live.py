@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import jsonschema  # type: ignore[import-untyped] # its stubs are not in the lock
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -94,6 +95,26 @@ async def test_a_change_is_sent_to_who_looks_at_it(api: ServedApi) -> None:
         api.put_alert(alert("b", queue="billing", now_ms=now_ms()))
         assert (await other.read_until("alert"))["alert"]["alert_id"] == "b"
         assert set(other.reader.queues) == {("paris", "billing")}
+
+
+async def test_frames_are_what_the_contract_says(api: ServedApi) -> None:
+    async with httpx.AsyncClient() as http:
+        answer = await http.get(f"http://{api.address}/asyncapi.yaml")
+    contract = json.loads(answer.text)
+    frames = contract["components"]["messages"]
+    seen = set[str]()
+    async with screen(api) as board:
+        api.put_alert(alert("b", now_ms=now_ms()))
+        api.put(queue_row(now_ms=now_ms(), waiting=6), queue_row("new", now_ms=now_ms()))
+        while seen != {"snapshot", "alert", "update", "heartbeat"}:
+            async with asyncio.timeout(20):
+                frame = json.loads(await board.connection.recv())
+            seen.add(frame["type"])
+            payload = {**frames[frame["type"]]["payload"], "components": contract["components"]}
+            jsonschema.validate(frame, payload)
+            if frame["type"] == "snapshot":
+                api.put_alert(alert("c", now_ms=now_ms()))
+                api.put(queue_row(now_ms=now_ms(), waiting=7))
 
 
 async def test_heartbeats_come_while_nothing_happens(api: ServedApi) -> None:
