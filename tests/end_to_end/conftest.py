@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute
@@ -13,6 +14,9 @@ from tests.end_to_end.wallboard_scenes import Scene
 from tests.end_to_end.wallboard_server import Stage
 
 SIZES = {"tv": (1920, 1080), "desk": (1440, 900)}
+
+
+RunModule = Callable[..., Awaitable[Any]]
 
 
 @dataclass
@@ -26,7 +30,22 @@ class Opened:
     cut: Callable[[], Awaitable[None]]
 
 
-OpenBoard = Callable[..., Awaitable[Opened]]
+Line = Callable[[WebSocketRoute], None] | Callable[[WebSocketRoute], Awaitable[None]]
+"""What stands between page and server: may drop frames, or answer itself."""
+
+
+class OpenBoard(Protocol):
+    """Plays a scene and opens the page on it."""
+
+    def __call__(
+        self,
+        scene: Scene,
+        query: str = "lang=fr",
+        *,
+        view: str = "tv",
+        with_clock: bool = False,
+        line: Line | None = None,
+    ) -> Awaitable[Opened]: ...
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -47,7 +66,7 @@ async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
         *,
         view: str = "tv",
         with_clock: bool = False,
-        line: Callable[[WebSocketRoute], None] | None = None,
+        line: Line | None = None,
     ) -> Opened:
         stage = Stage(scene)
         address, cut = await _serve(stage)
@@ -67,6 +86,22 @@ async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
         await board.page.close()
         await board.cut()
     assert [fault for board in opened for fault in board.watched.faults] == []
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def run_module(browser: Browser) -> AsyncIterator[RunModule]:
+    """Runs code in a page against one of the wallboard's modules: `m` is the module, `a` the arguments."""
+    address, cut = await _serve(Stage(Scene(())))
+    page = await browser.new_page()
+    await page.goto(address)
+
+    async def run(module: str, body: str, *arguments: Any) -> Any:
+        script = f"async (a) => {{ const m = await import(new URL('{module}', document.baseURI)); {body} }}"
+        return await page.evaluate(script, list(arguments))
+
+    yield run
+    await page.close()
+    await cut()
 
 
 async def _serve(stage: Stage) -> tuple[str, Callable[[], Awaitable[None]]]:

@@ -146,7 +146,9 @@ async def test_the_strip_has_its_order_and_its_rest(open_board: OpenBoard) -> No
 async def test_a_forecast_is_grey_and_without_actions(open_board: OpenBoard) -> None:
     board = await open_board(SCENES["alert"](), view="desk")
     soon = board.page.locator('.alert[data-look="soon"]')
-    await expect(soon.locator(".alert-first")).to_have_text("Support technique · 3 appels dépassent 2:00 dans 30\u00a0s")
+    await expect(soon.locator(".alert-first")).to_have_text(
+        "Support technique · 3 appels dépassent 2:00 dans 30\u00a0s"
+    )
     await expect(soon.locator(".alert-detail")).to_have_text("Bientôt · 1 disponible, 3 en post-contact")
     await expect(soon.locator(".take")).to_be_hidden()
 

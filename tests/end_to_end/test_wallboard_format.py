@@ -2,18 +2,14 @@
 
 import pytest
 
-from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import SCENES, START_MS
+from tests.end_to_end.conftest import RunModule
+from tests.end_to_end.wallboard_scenes import START_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 N = "\u00a0"
-PLAIN = "const plain = (parts) => typeof parts === 'string' ? parts : parts.map(([text]) => text).join('');"
-CALL = f"""async (cases) => {{
-  const format = await import(new URL('format.js', document.baseURI));
-  {PLAIN}
-  return cases.map(([name, values]) => plain(format[name](...values)));
-}}"""
+CALL = """const plain = (parts) => typeof parts === 'string' ? parts : m.plain(parts);
+return a[0].map(([name, values]) => plain(m[name](...values)));"""
 
 
 def ratio(numerator: float, denominator: float) -> dict[str, float]:
@@ -72,20 +68,16 @@ TABLE: list[tuple[str, list[object], str]] = [
 ]
 
 
-async def test_every_number_reads_as_the_specification_says(open_board: OpenBoard) -> None:
-    board = await open_board(SCENES["normal"]())
-    shown = await board.page.evaluate(CALL, [[name, values] for name, values, _ in TABLE])
+async def test_every_number_reads_as_the_specification_says(run_module: RunModule) -> None:
+    shown = await run_module("format.js", CALL, [[name, values] for name, values, _ in TABLE])
     assert shown == [expected for _, _, expected in TABLE]
 
 
-async def test_both_languages_have_the_same_texts(open_board: OpenBoard) -> None:
-    board = await open_board(SCENES["normal"]())
-    keys = await board.page.evaluate(
-        """async () => {
-          const { TEXTS } = await import(new URL('texts.js', document.baseURI));
-          const shape = (value) => value && typeof value === 'object' && !Array.isArray(value)
-            ? Object.entries(value).map(([key, inner]) => [key, shape(inner)]) : typeof value;
-          return [shape(TEXTS.fr), shape(TEXTS.en)];
-        }"""
+async def test_both_languages_have_the_same_texts(run_module: RunModule) -> None:
+    french, english = await run_module(
+        "texts.js",
+        """const shape = (value) => value && typeof value === 'object' && !Array.isArray(value)
+             ? Object.entries(value).map(([key, inner]) => [key, shape(inner)]) : typeof value;
+           return [shape(m.TEXTS.fr), shape(m.TEXTS.en)];""",
     )
-    assert keys[0] == keys[1]
+    assert french == english

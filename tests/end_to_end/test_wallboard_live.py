@@ -79,8 +79,9 @@ async def test_without_frames_it_says_so_after_3_s_and_trusts_nothing_after_10(o
     await expect(page.locator('article[data-look="stale"]')).to_have_count(8)
     await expect(page.locator(".frozen-why >> nth=0")).to_have_text("Page déconnectée")
     ages = await page.locator(".frozen-since").all_text_contents()
-    assert "depuis 4:2" in ages[-2] or "depuis 4:2" in "".join(ages)
-    await expect(page.locator("#spoken-alert")).to_have_text(re.compile("Déconnecté"))
+    assert sum(age.startswith("depuis 4:2") for age in ages) == 1, "its own source was silent before"
+    await page.clock.run_for(10_000)  # one message per 10 s: it may have to wait for its turn
+    await expect(page.locator("#spoken-alert")).to_have_text("Déconnecté")
 
 
 async def test_a_silent_worker_is_not_called_a_silent_source(open_board: OpenBoard) -> None:
@@ -140,14 +141,11 @@ async def test_a_closed_connection_is_opened_again(open_board: OpenBoard) -> Non
 async def test_a_refused_page_says_so_and_does_not_ask_again(open_board: OpenBoard) -> None:
     lines: list[WebSocketRoute] = []
 
-    async def close(route: WebSocketRoute) -> None:
-        await route.close(code=1008)
-
     async def line(route: WebSocketRoute) -> None:
         lines.append(route)
-        await close(route)
+        await route.close(code=1008)
 
-    board = await open_board(TWO, line=line, with_clock=True)  # type: ignore[arg-type]
+    board = await open_board(TWO, line=line, with_clock=True)
     await expect(board.page.locator("#notice-title")).to_have_text(
         "Ce tableau ne vous est pas ouvert. Demandez l’accès à son équipe."
     )
@@ -182,13 +180,11 @@ async def test_catching_up_shows_how_far_behind_and_does_not_tick(open_board: Op
     await expect(tile.locator(".words")).to_have_text("Rattrapage\u00a0· 8\u00a0s")
 
 
-async def test_more_queues_than_tiles_turn_by_pages(open_board: OpenBoard) -> None:
-    board = await open_board(SCENES["many"](), with_clock=True)
+async def test_more_queues_than_tiles_stand_on_pages(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["many"]())
     page = board.page
     await expect(page.locator("article.queue:visible")).to_have_count(8)
     await expect(page.locator("#page")).to_have_text("1 / 3")
-    await page.clock.run_for(20_000)
-    await expect(page.locator("#page")).not_to_have_text("1 / 3")
 
 
 async def test_layout_follows_the_width_unless_asked(open_board: OpenBoard) -> None:

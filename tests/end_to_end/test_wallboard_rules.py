@@ -1,31 +1,14 @@
 """The page's own rules, one by one, in the engine that runs them: clock, back-off, pages, order."""
 
 import pytest
-from playwright.async_api import Page
 
-from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import SCENES
+from tests.end_to_end.conftest import RunModule
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def run(open_board: OpenBoard, module: str, body: str, *arguments: object) -> object:
-    """Runs `body` in the page with `m` = the module and `a` = the arguments."""
-    board = await open_board(SCENES["empty"]())
-    return await _run(board.page, module, body, list(arguments))
-
-
-async def _run(page: Page, module: str, body: str, arguments: list[object]) -> object:
-    script = f"""async (a) => {{
-      const m = await import(new URL('{module}', document.baseURI));
-      {body}
-    }}"""
-    return await page.evaluate(script, arguments)
-
-
-async def test_the_clock_follows_the_least_delayed_frame_and_survives_a_jump(open_board: OpenBoard) -> None:
-    shown = await run(
-        open_board,
+async def test_the_clock_follows_the_least_delayed_frame_and_survives_a_jump(run_module: RunModule) -> None:
+    shown = await run_module(
         "clock.js",
         """let t = 1000; const clock = new m.ServerClock(() => t); const seen = [clock.now()];
         clock.hear(50_000); seen.push(clock.now());
@@ -37,34 +20,34 @@ async def test_the_clock_follows_the_least_delayed_frame_and_survives_a_jump(ope
     assert shown == [None, 50_000, 51_000, 52_000, 90_000]
 
 
-async def test_back_off_doubles_up_to_five_seconds_with_jitter(open_board: OpenBoard) -> None:
-    delays = await run(
-        open_board,
+async def test_back_off_doubles_up_to_five_seconds_with_jitter(run_module: RunModule) -> None:
+    delays = await run_module(
         "socket.js",
-        "return [[0, 1], [1, 1], [2, 1], [3, 1], [4, 1], [60, 1], [0, 0], [60, 0]].map(([n, r]) => m.backOff(n, r));",
+        """const asked = [[0, 1], [1, 1], [2, 1], [3, 1], [4, 1], [60, 1], [0, 0], [60, 0]];
+        return asked.map(([attempt, random]) => m.backOff(attempt, random));""",
     )
     assert delays == [500, 1000, 2000, 4000, 5000, 5000, 250, 2500]
 
 
-async def test_pages_turn_and_stay_where_hands_are_needed(open_board: OpenBoard) -> None:
-    pages = await run(
-        open_board,
+async def test_pages_turn_and_stay_where_hands_are_needed(run_module: RunModule) -> None:
+    pages = await run_module(
         "pages.js",
         """const calm = Array(20).fill(false); const held = calm.with(17, true);
-        return [[0, calm], [20_000, calm], [40_000, calm], [60_000, calm], [0, held], [0, []]]
-          .map(([now, queues]) => { const { page, pages } = m.pageAt(now, queues); return [page, pages]; });""",
+        const turns = [0, 20_000, 40_000, 60_000].map((now) => [now, calm]);
+        const asked = [...turns, [0, held], [0, []]];
+        return asked.map(([now, queues]) => Object.values(m.pageAt(now, queues)));""",
     )
     assert pages == [[0, 3], [1, 3], [2, 3], [0, 3], [2, 3], [0, 1]]
 
 
-async def test_a_frame_that_does_not_follow_changes_nothing(open_board: OpenBoard) -> None:
-    outcome = await run(
-        open_board,
+async def test_a_frame_that_does_not_follow_changes_nothing(run_module: RunModule) -> None:
+    outcome = await run_module(
         "board.js",
         """const b = m.emptyBoard(); const row = (waiting) => ({ site: 's', queue: 'q', waiting });
         const base = { type: 'update', epoch: 'e', queues: [row(2)], sites: [], removed: [] };
         const seen = [m.take(b, { ...base, prev: 1, seq: 2 })];
-        seen.push(m.take(b, { type: 'snapshot', epoch: 'e', seq: 5, prev: null, alerts: [], sites: [{ site: 's', queues: [row(1)] }] }));
+        const sites = [{ site: 's', queues: [row(1)] }];
+        seen.push(m.take(b, { type: 'snapshot', epoch: 'e', seq: 5, prev: null, alerts: [], sites }));
         seen.push(m.take(b, { ...base, prev: 4, seq: 6 }));
         seen.push(m.take(b, { ...base, epoch: 'f', prev: 5, seq: 6 }));
         seen.push([...b.queues.values()][0].waiting);
@@ -76,9 +59,8 @@ async def test_a_frame_that_does_not_follow_changes_nothing(open_board: OpenBoar
     assert outcome == ["gap", "taken", "gap", "gap", 1, "taken", 2, "ignored"]
 
 
-async def test_an_older_version_of_an_alert_does_not_come_back(open_board: OpenBoard) -> None:
-    state = await run(
-        open_board,
+async def test_an_older_version_of_an_alert_does_not_come_back(run_module: RunModule) -> None:
+    state = await run_module(
         "board.js",
         """const b = m.emptyBoard();
         for (const [version, state] of [[1, 'firing'], [3, 'acknowledged'], [2, 'suppressed']])
@@ -88,33 +70,33 @@ async def test_an_older_version_of_an_alert_does_not_come_back(open_board: OpenB
     assert state == "acknowledged"
 
 
-async def test_the_strip_is_ordered_by_who_must_act(open_board: OpenBoard) -> None:
-    ranks = await run(
-        open_board,
+async def test_the_strip_is_ordered_by_who_must_act(run_module: RunModule) -> None:
+    ranks = await run_module(
         "model.js",
-        """return [['critical', 'firing'], ['critical', 'acknowledged'], ['warning', 'firing'], ['critical', 'firing', true],
-          ['warning', 'acknowledged'], ['critical', 'snoozed'], ['critical', 'suppressed'], ['warning', 'resolved']]
+        """return [['critical', 'firing'], ['critical', 'acknowledged'], ['warning', 'firing'],
+          ['critical', 'firing', true], ['warning', 'acknowledged'], ['critical', 'snoozed'],
+          ['critical', 'suppressed'], ['warning', 'resolved']]
           .map(([severity, state, flapping = false]) => m.rank({ severity, state, flapping }));""",
     )
-    assert ranks == sorted(ranks)  # type: ignore[type-var]
-    assert len(set(ranks)) == 8  # type: ignore[call-overload]
+    assert ranks == sorted(ranks)
+    assert len(set(ranks)) == 8
 
 
-async def test_a_missing_minute_is_a_gap_in_the_line(open_board: OpenBoard) -> None:
-    drawn = await run(
-        open_board,
+async def test_a_missing_minute_is_a_gap_in_the_line(run_module: RunModule) -> None:
+    drawn = await run_module(
         "trend.js",
         "return m.path([1, 2, null, 3, null, null, 4, 5], (x) => x, (y) => y);",
     )
     assert drawn == "M0.0 1.0L1.0 2.0M3.0 3.0h0M6.0 4.0L7.0 5.0"
 
 
-async def test_the_address_is_read_with_its_defaults(open_board: OpenBoard) -> None:
-    read = await run(
-        open_board,
+async def test_the_address_is_read_with_its_defaults(run_module: RunModule) -> None:
+    read = await run_module(
         "options.js",
-        """return [['', ['de-DE', 'en-GB']], ['', []], ['?lang=en&window=30m&queues=a,b&view=desk&site=paris', ['fr']],
-          ['?lang=xx&window=9m&view=phone', ['fr-FR']]].map(([search, languages]) => m.parse(search, languages));""",
+        """return [['', ['de-DE', 'en-GB']], ['', []],
+          ['?lang=en&window=30m&queues=a,b&view=desk&site=paris', ['fr']],
+          ['?lang=xx&window=9m&view=phone', ['fr-FR']],
+        ].map(([search, languages]) => m.parse(search, languages));""",
     )
     assert read == [
         {"site": None, "queues": None, "window": "15m", "lang": "en", "view": None},
