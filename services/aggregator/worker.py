@@ -6,12 +6,12 @@ fetch goes through (`holdings`), whose partitions they are (`assignment`).
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
 
 from schemas.config import Config
@@ -235,13 +235,18 @@ class Worker:
         )
 
 
-async def _bounded(close: Callable[[], Awaitable[None]]) -> None:
-    """Closing is a courtesy: a broker that is away must not keep us."""
-    try:
-        async with asyncio.timeout(_CLOSE_S):
-            await close()
-    except (TimeoutError, KafkaError) as error:
-        log.warning("not_closed", what=close.__qualname__, detail=repr(error))
+async def _bounded(close: Callable[[], Coroutine[None, None, None]]) -> None:
+    """Closing is a courtesy: a broker that is away must not keep us.
+
+    In a task that is left behind when it takes too long: aiokafka swallows a cancellation while it
+    waits for its own tasks.
+    """
+    closing = asyncio.ensure_future(close())
+    await asyncio.wait({closing}, timeout=_CLOSE_S)
+    if not closing.done():
+        log.warning("not_closed", what=close.__qualname__, after_s=_CLOSE_S)
+    elif closing.exception() is not None:
+        log.warning("not_closed", what=close.__qualname__, detail=repr(closing.exception()))
 
 
 def _create_consumer(settings: Settings) -> AIOKafkaConsumer:
