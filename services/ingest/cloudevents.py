@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import msgspec
@@ -67,6 +68,7 @@ class Refused(Struct, frozen=True, kw_only=True):
     site: str | None = None
 
 
+@lru_cache(maxsize=64)
 def mode_of(content_type: str | None, *, is_binary: bool) -> Mode | None:
     """How the body is to be read; None when its media type is not known (HTTP 415).
 

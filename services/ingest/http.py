@@ -158,8 +158,11 @@ class EventsEndpoint:
     async def _answer(
         self, headers: list[tuple[bytes, bytes]], known: dict[bytes, bytes], receive: Receive
     ) -> Answer:
-        is_binary = any(name.startswith(b"ce-") for name in known)
-        mode = mode_of(known.get(b"content-type", b"").decode("latin-1"), is_binary=is_binary)
+        media = known.get(b"content-type", b"").decode("latin-1")
+        is_binary = not media.startswith("application/cloudevents") and any(
+            name.startswith(b"ce-") for name in known
+        )
+        mode = mode_of(media, is_binary=is_binary)
         if mode is None:
             return _refused(415, openapi.MEDIA_TYPES)
         if known.get(b"content-encoding", b"identity").strip().lower() not in (b"identity", b""):
