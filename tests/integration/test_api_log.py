@@ -158,6 +158,7 @@ async def test_an_acknowledgement_goes_through_the_log_and_comes_back(broker: st
         assert replica.board.alerts[firing.alert_id] == taken
 
 
+@pytest.mark.timeout(300)  # Kafka starts three times
 async def test_the_board_waits_for_its_broker_and_outlives_it(own_broker: EmbeddedBroker) -> None:
     site = new_site()
     await asyncio.to_thread(own_broker.stop)
