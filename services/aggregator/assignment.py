@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 
 from schemas.config import Config
 from schemas.errors import Unavailable
+from services.aggregator.cancellation import unless_cancelled_within
 from services.aggregator.folding import Make
 from services.aggregator.holdings import Holding, Holdings
 from services.aggregator.lease import Lease, LeaseLost
@@ -106,7 +107,7 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's 
 
     async def _run(self, assigned: set[TopicPartition]) -> None:
         try:
-            await self._take_over(assigned)
+            await unless_cancelled_within(self._take_over(assigned))
         except LeaseLost as lost:
             log.warning("assignment_lost_while_loading", detail=str(lost))
         except Exception as error:

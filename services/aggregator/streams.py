@@ -19,6 +19,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas.config import Config
 from schemas.errors import VigieError
+from services.aggregator.cancellation import unless_cancelled_within
 from services.aggregator.folding import Make
 from services.aggregator.holdings import Fetch
 from services.aggregator.metrics import Metrics
@@ -55,9 +56,11 @@ class App(faust.App):  # type: ignore[misc] # faust's types are not followed
         """Runs `worker` to its end; Faust crashes the app with whatever it raises."""
         self.worker, self._ended = worker, asyncio.Event()
         try:
-            await worker.run()
+            await unless_cancelled_within(worker.run())
         finally:
             self._ended.set()
+        if not self.should_stop:
+            raise RuntimeError("the worker ended by itself")
 
     async def on_stop(self) -> None:
         if self.worker is not None and self._ended is not None:

@@ -19,6 +19,7 @@ from schemas.errors import Unavailable
 from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SNAPSHOTS, STATE
 from services.aggregator import publisher, state_log
 from services.aggregator.assignment import Assignment
+from services.aggregator.cancellation import unless_cancelled_within
 from services.aggregator.folding import Make
 from services.aggregator.health import create_pages
 from services.aggregator.holdings import Fetch, Holdings
@@ -126,7 +127,7 @@ class Worker:
     async def _loop_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             loops = [
-                tasks.create_task(each())
+                tasks.create_task(unless_cancelled_within(each()))
                 for each in (self._consume, self._keep_deadlines, self._keep_lease, self._watchdog.run)
             ]
             await self._stop.wait()
@@ -166,7 +167,7 @@ class Worker:
     async def _careful(self, work: Awaitable[None]) -> None:
         """Two ends of `work` are not failures: another writer, and the loss of the lease."""
         try:
-            await work
+            await unless_cancelled_within(work)
         except state_log.OtherWriter as other:
             log.warning("other_writer", partition=other.number, detail=str(other))
             await self._assignment.again()
@@ -245,7 +246,7 @@ async def _bounded(close: Callable[[], Coroutine[None, None, None]]) -> None:
     await asyncio.wait({closing}, timeout=_CLOSE_S)
     if not closing.done():
         log.warning("not_closed", what=close.__qualname__, after_s=_CLOSE_S)
-    elif closing.exception() is not None:
+    elif not closing.cancelled() and closing.exception() is not None:
         log.warning("not_closed", what=close.__qualname__, detail=repr(closing.exception()))
 
 
