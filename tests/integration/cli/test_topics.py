@@ -1,6 +1,7 @@
 """Topics on a real Kafka: declared once, checked afterwards, refused when their partitions differ."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
@@ -9,6 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from schemas.errors import Misconfigured, Unavailable
 from schemas.topics import EVENTS, STATE, TOPICS, Topic
 from services.cli import topics
+from services.cli.__main__ import main
 from services.cli.broker import EmbeddedBroker, free_ports
 
 pytestmark = pytest.mark.broker
@@ -58,3 +60,17 @@ async def test_a_cluster_that_is_not_there_is_unavailable() -> None:
     [port] = free_ports(1)
     with pytest.raises(Unavailable, match="does not answer"):
         await topics.declare(f"127.0.0.1:{port}", 4)
+
+
+def test_the_command_says_what_it_found(
+    broker: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text("[kafka]\npartitions = 6\n")
+
+    assert main(["topics", "--kafka", broker]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"{name}: as it should be" for name in sorted(topic.name for topic in TOPICS)
+    ]
+    assert main(["topics", "--kafka", broker, "--config", str(other)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == len(TOPICS)
