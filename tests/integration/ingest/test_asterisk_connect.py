@@ -1,6 +1,7 @@
 """The AMI source over real TCP against a small manager: login, losses, misbehaviour, back-pressure."""
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -268,10 +269,16 @@ async def test_a_snapshot_that_never_comes_is_a_lost_connection(server: AmiServe
 
 
 async def test_who_speaks_something_else_is_told_apart() -> None:
-    async def greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    visits: list[asyncio.Task[None]] = []
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        visits.append(task)
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n")
-        await asyncio.sleep(1)
-        writer.close()
+        with contextlib.suppress(OSError):
+            await reader.read(-1)
+        writer.transport.abort()
 
     stranger = await asyncio.start_server(greet, "127.0.0.1", 0)
     server = AmiServer()
@@ -280,6 +287,8 @@ async def test_who_speaks_something_else_is_told_apart() -> None:
         async with running(server, pace=msgspec.structs.replace(FAST, answer_s=0.1)) as pbx:
             await until(lambda: pbx.value("vigie_source_reconnects_total") >= 1)
     stranger.close()
+    await stranger.wait_closed()
+    await asyncio.gather(*visits)
 
     assert logs[0]["reason"] == "no greeting: this does not speak AMI"
 

@@ -10,10 +10,11 @@ from functools import partial
 from typing import Protocol
 
 from schemas.config import SourceConfig
-from schemas.vocabulary import EndedBy, OfferEnd, Outcome, TransferKind
+from schemas.vocabulary import EndedBy, OfferEnd, Outcome
 from services.ingest.adapters.asterisk_ami.agents import Agents
 from services.ingest.adapters.asterisk_ami.facts import Facts
 from services.ingest.adapters.asterisk_ami.frames import Frame
+from services.ingest.adapters.asterisk_ami.talks import Talks
 from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.visits import (
     SAME_INSTANT_MS,
@@ -32,7 +33,6 @@ LATE_COMPLETE_MS = 10_000
 """How long after the end of a contact its AgentComplete is waited for."""
 
 _BY = {"caller": EndedBy.CUSTOMER, "agent": EndedBy.AGENT, "transfer": EndedBy.TRANSFER}
-_PARTIES = ("TransfereeUniqueid", "OrigTransfererUniqueid", "TransfererUniqueid", "SecondTransfererUniqueid")
 
 
 class Pseudonyms(Protocol):
@@ -53,7 +53,7 @@ class Calls:
         self._facts = facts
         self._timers = timers
         self._agents = agents
-        self._talks: dict[str, list[Visit]] = {}
+        self.talks = Talks(source, facts=facts, timers=timers, agents=agents)
 
     def ours(self, raw_queue: str) -> str:
         """Our name of a queue of theirs (`map`)."""
@@ -115,7 +115,7 @@ class Calls:
         if visit is None or not visit.is_waiting:
             visit = self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
         if visit.entered_ms is None:
-            visit.entered_ms, visit.is_inferred = at_ms - wait_s * 1000, True
+            visit.entered_ms, visit.is_inferred = max(0, at_ms - wait_s * 1000), True
             self._timers.at(at_ms + GRACE_MS, lambda _: self.tell(visit))
         visit.is_lost = False
         return visit
@@ -281,11 +281,7 @@ class Calls:
         left_ms = visit.leave_ms if visit.leave_ms is not None else at_ms
         self._facts.left(visit, left_ms, outcome=Outcome.ANSWERED, inferred=inferred)
         self._facts.accepted(visit, at_ms, agent=agent, inferred=inferred)
-        talks = self._talks.setdefault(agent, [])
-        for other in [each for each in self._wrapping(agent) if each is not visit]:
-            self._end_wrap(other, at_ms)
-        talks.append(visit)
-        self._agents.get(agent).calls.add(visit.segment)
+        self.talks.begin(visit, at_ms, agent=agent)
         for attempt in list(visit.attempts.values()):
             if attempt.agent == agent:
                 self._close(visit, attempt)
@@ -300,14 +296,12 @@ class Calls:
         by = _BY.get(frame.get("Reason"))
         channel = name_of(frame, "Uniqueid")
         open_calls = [
-            visit
-            for visit in self._talks.get(member.name, ())
-            if visit.is_talking and visit.raw_queue == member.queue and visit.interface == member.interface
+            visit for visit in self.talks.of(member.name, member.interface) if visit.raw_queue == member.queue
         ]
         if open_calls:
             talked_ms = (whole(frame, "TalkTime") or 0) * 1000
             best = min(open_calls, key=lambda v: (v.contact != channel, abs(_talked(v, at_ms) - talked_ms)))
-            self.end_talk(best, at_ms, by=by)
+            self.talks.end(best, at_ms, by=by)
             return True
         return self._completed_unseen(frame, at_ms, by=by)
 
@@ -319,63 +313,13 @@ class Calls:
             return False
         if visit is None or visit.accepted_ms is not None:
             return True  # told before, or a call that nothing names
-        accepted_ms = at_ms - talk_s * 1000
+        accepted_ms = max(0, at_ms - talk_s * 1000)
         self._infer_entered(visit, accepted_ms, whole(frame, "HoldTime"))
         if visit.entered_ms is not None:
             accepted_ms = max(accepted_ms, visit.entered_ms)
         self._accept(visit, accepted_ms, agent=member.name, interface=member.interface, inferred=True)
-        self.end_talk(visit, at_ms, by=by)
+        self.talks.end(visit, at_ms, by=by)
         return True
-
-    def end_talk(self, visit: Visit, at_ms: int, *, by: EndedBy | None, inferred: bool = False) -> None:
-        """The talk is over; the wrap-up of its queue begins, and ends by a timer."""
-        if not visit.is_talking or visit.agent is None:
-            return
-        agent = self._agents.get(visit.agent)
-        visit.talk_ended_ms = at_ms
-        agent.calls.discard(visit.segment)
-        agent.in_call.discard(visit.interface or "")
-        self._facts.talk_ended(visit, at_ms, by=by, inferred=inferred)
-        wrap_ms = round(self._wrap_up_s(visit) * 1000)
-        if wrap_ms <= 0:
-            self._talks[visit.agent].remove(visit)
-            return
-        visit.wrap_ends_ms = at_ms + wrap_ms
-        agent.wraps.add(visit.segment)
-        self._facts.wrap_start(visit, at_ms)
-        self._timers.at(visit.wrap_ends_ms, partial(self._wrap_is_over, visit))
-
-    def talking(self, agent: str, interface: str) -> list[Visit]:
-        """The open calls of an agent at one phone."""
-        return [
-            visit for visit in self._talks.get(agent, ()) if visit.is_talking and visit.interface == interface
-        ]
-
-    def _wrapping(self, agent: str) -> list[Visit]:
-        return [visit for visit in self._talks.get(agent, ()) if visit.wrap_ends_ms is not None]
-
-    def _wrap_is_over(self, visit: Visit, now_ms: int) -> None:
-        if visit.wrap_ends_ms == now_ms:
-            self._end_wrap(visit, now_ms)
-
-    def _end_wrap(self, visit: Visit, at_ms: int) -> None:
-        """Ends by its timer, or when the agent takes the next contact."""
-        assert visit.agent is not None
-        visit.wrap_ends_ms = None
-        self._facts.wrap_end(visit, at_ms)
-        self._talks[visit.agent].remove(visit)
-        self._agents.get(visit.agent).wraps.discard(visit.segment)
-
-    def _wrap_up_s(self, visit: Visit) -> float:
-        """As configured for the queue; the member's own override where nothing is."""
-        setting = self._source.wrap_up_s
-        if isinstance(setting, dict):
-            return setting.get(visit.queue, setting.get(visit.raw_queue, 0.0))
-        if setting is not None:
-            return setting
-        memberships = self._agents.get(visit.agent or "").memberships or {}
-        membership = memberships.get((visit.raw_queue, visit.interface or ""))
-        return membership.wrap_up_s if membership is not None else 0.0
 
     # --- channels ---
 
@@ -445,7 +389,7 @@ class Calls:
                 self._timers.at(at_ms + LATE_COMPLETE_MS, partial(self._end_untold, visit, at_ms))
 
     def _end_untold(self, visit: Visit, ended_ms: int, _now_ms: int) -> None:
-        self.end_talk(visit, ended_ms, by=None, inferred=True)
+        self.talks.end(visit, ended_ms, by=None, inferred=True)
 
     def lose_before(self, boot_ms: int) -> None:
         """Asterisk started at `boot_ms`: calls from before it ended with it, nobody knows how."""
@@ -455,48 +399,8 @@ class Calls:
                 continue
             for visit in contact.visits:
                 self.lose(visit, boot_ms)
-                self.end_talk(visit, max(boot_ms, visit.accepted_ms or 0), by=None, inferred=True)
+                self.talks.end(visit, max(boot_ms, visit.accepted_ms or 0), by=None, inferred=True)
             self.end(contact, boot_ms, inferred=True)
-
-    # --- beside the queue ---
-
-    def held(self, frame: Frame, at_ms: int) -> bool:
-        return self._hold(frame, at_ms, is_start=True)
-
-    def unheld(self, frame: Frame, at_ms: int) -> bool:
-        return self._hold(frame, at_ms, is_start=False)
-
-    def _hold(self, frame: Frame, at_ms: int, *, is_start: bool) -> bool:
-        contact = self.contacts.of_channel(name_of(frame, "Uniqueid"), name_of(frame, "Linkedid"))
-        visits = contact.visits if contact is not None else []
-        visit = next((each for each in reversed(visits) if each.is_talking), None)
-        if visit is not None and visit.is_held is not is_start:
-            visit.is_held = is_start
-            self._facts.hold(visit, at_ms, is_start=is_start)
-        return True
-
-    def blind_transfer(self, frame: Frame, at_ms: int) -> bool:
-        return self._transfer(frame, at_ms, kind=TransferKind.BLIND)
-
-    def attended_transfer(self, frame: Frame, at_ms: int) -> bool:
-        return self._transfer(frame, at_ms, kind=TransferKind.ATTENDED)
-
-    def _transfer(self, frame: Frame, at_ms: int, *, kind: TransferKind) -> bool:
-        if frame.get("Result") not in ("Success", ""):
-            return True
-        parties = [
-            (name_of(frame, party), name_of(frame, party.replace("Uniqueid", "Linkedid")))
-            for party in _PARTIES
-        ]
-        found = (self.contacts.of_channel(*party) for party in parties if party[0])
-        contact = next((each for each in found if each is not None), None)
-        if contact is None or _is_within(contact.transferred_ms, at_ms):
-            return True
-        contact.transferred_ms = at_ms
-        visit = next((each for each in reversed(contact.visits) if each.accepted_ms is not None), None)
-        from_queue = visit.queue if visit is not None else None
-        self._facts.transfer(contact.name, at_ms, kind=kind, from_queue=from_queue)
-        return True
 
     # --- finding out what a frame is about ---
 
@@ -530,7 +434,7 @@ class Calls:
 
     def _infer_entered(self, visit: Visit, at_ms: int, hold_s: int | None) -> None:
         if visit.entered_ms is None and hold_s is not None:
-            visit.entered_ms, visit.is_inferred = at_ms - hold_s * 1000, True
+            visit.entered_ms, visit.is_inferred = max(0, at_ms - hold_s * 1000), True
         self.tell(visit)
 
     def _before_anything_else(self, visit: Visit) -> None:
@@ -544,10 +448,6 @@ def _is_same_join(visit: Visit, raw_queue: str, at_ms: int) -> bool:
     if visit.raw_queue != raw_queue or visit.entered_ms is None or not visit.is_told:
         return False
     return abs(visit.entered_ms - at_ms) < (3 * SAME_INSTANT_MS if visit.is_inferred else SAME_INSTANT_MS)
-
-
-def _is_within(before_ms: int | None, at_ms: int) -> bool:
-    return before_ms is not None and abs(at_ms - before_ms) < SAME_INSTANT_MS
 
 
 def _talked(visit: Visit, at_ms: int) -> int:

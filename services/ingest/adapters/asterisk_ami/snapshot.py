@@ -56,12 +56,12 @@ def _end_missed_talks(member: Member, now_ms: int, *, calls: Calls, timers: Time
     """Asterisk says that the member is in no call of a queue; `LastCall` is when the last one ended."""
     if member.is_in_call is not False:
         return
-    for visit in calls.talking(member.name, member.interface):
+    for visit in calls.talks.of(member.name, member.interface):
         accepted_ms = visit.accepted_ms or 0
         last_ms = member.last_call_ms or 0
-        ended_ms = last_ms if last_ms >= accepted_ms else now_ms
+        ended_ms = last_ms if accepted_ms <= last_ms <= now_ms else now_ms
         timers.at(now_ms + GRACE_MS, partial(_end_talk, calls, visit, max(ended_ms, accepted_ms)))
 
 
 def _end_talk(calls: Calls, visit: Visit, ended_ms: int, _now_ms: int) -> None:
-    calls.end_talk(visit, ended_ms, by=None, inferred=True)
+    calls.talks.end(visit, ended_ms, by=None, inferred=True)

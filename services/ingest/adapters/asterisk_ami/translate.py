@@ -13,6 +13,7 @@ from schemas.config import SourceConfig
 from schemas.events import SourceEvent
 from schemas.vocabulary import Reason
 from services.ingest.adapters.asterisk_ami.agents import Agents
+from services.ingest.adapters.asterisk_ami.asides import Asides
 from services.ingest.adapters.asterisk_ami.calls import Calls, Pseudonyms
 from services.ingest.adapters.asterisk_ami.facts import Facts
 from services.ingest.adapters.asterisk_ami.frames import Frame, Refused
@@ -140,7 +141,7 @@ class Translator:
         self._calls.cut_off()
 
     def _table(self) -> dict[str, Handler]:
-        calls = self._calls
+        calls, asides = self._calls, Asides(self._calls.contacts, self._facts)
         return {
             "QueueCallerJoin": calls.joined,
             "AgentCalled": calls.called,
@@ -154,10 +155,10 @@ class Translator:
             "BridgeEnter": calls.channel_seen,
             "HangupRequest": calls.hangup_requested,
             "Hangup": calls.hung_up,
-            "Hold": calls.held,
-            "Unhold": calls.unheld,
-            "BlindTransfer": calls.blind_transfer,
-            "AttendedTransfer": calls.attended_transfer,
+            "Hold": asides.held,
+            "Unhold": asides.unheld,
+            "BlindTransfer": asides.blind_transfer,
+            "AttendedTransfer": asides.attended_transfer,
             "QueueMemberRemoved": self._member_removed,
             "AgentLogin": self._logged_in,
             "AgentLogoff": self._logged_off,
