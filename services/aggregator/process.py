@@ -9,6 +9,7 @@ import importlib.metadata
 import logging
 import os
 import signal
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NoReturn
@@ -31,6 +32,8 @@ from services.runtime.process import follow_supervisor
 
 log = structlog.get_logger()
 
+_QUIET_S = 10.0
+
 
 class _FaustWorker(faust.Worker):  # type: ignore[misc] # faust's types are not followed
     """Faust's worker without what is ours or nobody's: logging, spinner, a debugger on SIGUSR2."""
@@ -42,6 +45,21 @@ class _FaustWorker(faust.Worker):  # type: ignore[misc] # faust's types are not 
     def install_signal_handlers(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             self.loop.add_signal_handler(number, self._schedule_shutdown, number)
+
+
+class _Repeats(logging.Filter):
+    """Lets a library say the same thing once in ten seconds: aiokafka tells an outage ten times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now, what = time.monotonic(), (record.name, str(record.msg))
+        if now - self._said.get(what, -_QUIET_S) < _QUIET_S:
+            return False
+        self._said[what] = now
+        return True
 
 
 def main(make: Make, argv: Sequence[str] | None = None, **overrides: Any) -> int:
@@ -67,6 +85,8 @@ def run(settings: Settings, config: Config, make: Make) -> int:
     # under these names Faust tells once more what we say: starts, stops, and the failure that ends us
     for name in (App.__module__, "faust.worker"):
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    for handler in logging.root.handlers:
+        handler.addFilter(_Repeats())
     follow_supervisor(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
         _execute(_FaustWorker(app, loop))

@@ -50,12 +50,13 @@ class WorkerProcess:
     session_s: float = 10.0
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
-    output: list[str] = field(default_factory=list)
+    patience_s: float = 30.0
 
     def start(self) -> None:
         self.port = _free_port()
         command = [sys.executable, "-m", worker_main.__name__, self.bootstrap, str(self.data)]
         command += ["--slot", str(self.slot), "--session", str(self.session_s), "--port", str(self.port)]
+        command += ["--patience", str(self.patience_s)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, cwd=ROOT)
 

@@ -95,3 +95,15 @@ async def test_broker_that_restarts_finds_its_workers_again(
         sent = load.sent
         await until_owned([worker])
         assert load.sent >= sent
+
+
+async def test_broker_that_stays_away_ends_the_worker(own_broker: EmbeddedBroker, tmp_path: Path) -> None:
+    worker = WorkerProcess(own_broker.bootstrap, tmp_path, patience_s=3.0)
+    worker.start()
+    try:
+        await until_owned([worker])
+        await asyncio.to_thread(own_broker.kill)
+        assert await asyncio.to_thread(worker.running.wait, 90) == 1
+        assert "worker_failed" in worker.log.read_text()
+    finally:
+        worker.end(signal.SIGKILL)

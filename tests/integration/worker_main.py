@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--session", type=float, default=10.0)
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--padding", type=int, default=0)
+    parser.add_argument("--patience", type=float, default=30.0)
     given = parser.parse_args()
     logs.set_up("aggregator")
     settings = Settings(
@@ -35,6 +36,7 @@ def main() -> int:
         slot=given.slot,
         session_s=given.session,
         heartbeat_s=min(3.0, given.session / 4),
+        patience_s=given.patience,
     )
     config = Config(queues=[QueueConfig(id="alerts", site="main", wait_limit_s=WAIT_LIMIT_S)])
     return run(settings, config, partial(CountingPartition, padding=given.padding))
