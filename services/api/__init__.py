@@ -1,0 +1,1 @@
+"""From snapshots to pixels: the board, over REST, the socket, Prometheus and the page."""

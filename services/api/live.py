@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Struct
 
 from services.api.board import View
+from services.api.client import Client
 from services.api.guard import Guard
-from services.api.hub import Client, Hub
+from services.api.hub import Hub
 from services.api.metrics import Metrics
 
 Message = MutableMapping[str, Any]

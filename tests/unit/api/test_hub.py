@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from services.api import hub as hubs
 from services.api.board import Board, Key, Row, View
-from services.api.hub import Client, Hub
+from services.api.client import MAX_ALERTS, Client
+from services.api.hub import Hub
 from tests.unit.api.reader import Reader
 from tests.unit.api.rows import NOW, alert, key_of, queue_row, site_row
 
@@ -200,11 +201,11 @@ def test_a_slow_client_gets_one_frame_with_the_newest_rows() -> None:
 def test_too_many_alerts_for_a_slow_client_become_a_snapshot() -> None:
     bench = Bench(site_row(), queue_row())
     client, reader = bench.join()
-    for number in range(hubs.MAX_ALERTS + 3):
+    for number in range(MAX_ALERTS + 3):
         bench.board.apply_alert(alert(f"{number:016x}"))
     bench.step()
     assert bench.read(client, reader) == ["snapshot"]
-    assert len(reader.alerts) == hubs.MAX_ALERTS + 3
+    assert len(reader.alerts) == MAX_ALERTS + 3
 
 
 def test_asking_for_the_board_gives_a_snapshot_that_says_it_is_not_the_missing_part() -> None:

@@ -1,0 +1,163 @@
+"""One reader of the board: what still has to be sent to it, and the frames made of that.
+
+A mailbox holds keys, not frames: what was not sent yet is overtaken by newer rows, so a slow reader
+costs nobody else anything and gets no hole (SEMANTICS.md §9). Who posts, and when: `hub.py`.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from services.api import wire
+from services.api.board import Key, View
+
+if TYPE_CHECKING:
+    from services.api.hub import Hub
+
+MAX_ALERTS = 200
+"""Alerts that may wait for one client; with more it gets a snapshot instead."""
+
+
+class Batch:
+    """The rows that left together for one view, written once for all its readers."""
+
+    __slots__ = ("body", "keys")
+
+    def __init__(self, keys: tuple[Key, ...], body: str) -> None:
+        self.keys = keys
+        self.body = body
+
+
+class Client:
+    """One connection: what it still has to be sent (newest wins) and the `seq` of its last frame.
+
+    `writer` is the task that sends; `sending_since_ms` says since when it has been in one send.
+    """
+
+    __slots__ = (
+        "_alerts",
+        "_batch",
+        "_beat",
+        "_hub",
+        "_keys",
+        "_snapshot",
+        "_waiter",
+        "prev",
+        "sending_since_ms",
+        "stalled",
+        "view",
+        "writer",
+    )
+
+    def __init__(self, hub: "Hub", view: View) -> None:
+        self._hub = hub
+        self.view = view
+        self.prev: int | None = None
+        self.writer: asyncio.Task[None] | None = None
+        self.sending_since_ms: int | None = None
+        self.stalled = False
+        self._snapshot: str | None = ""
+        self._keys: dict[Key, None] | None = None
+        self._batch: Batch | None = None
+        self._alerts: deque[str] | None = None
+        self._beat = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def post(self, batch: Batch) -> None:
+        """Newer rows: they take the place of what was not sent yet."""
+        if self._batch is None and self._keys is None:
+            self._batch = batch
+        else:
+            self._hub.dropped += 1
+            self._merge(batch)
+        self._hub.call(self)
+
+    def post_alert(self, text: str) -> None:
+        """An alert; when too many wait, a snapshot takes the place of all of them."""
+        alerts = self._alerts = deque() if self._alerts is None else self._alerts
+        if len(alerts) >= MAX_ALERTS:
+            self._hub.dropped += len(alerts)
+            alerts.clear()
+            self.post_snapshot()
+        alerts.append(text)
+        self._hub.call(self)
+
+    def post_beat(self) -> None:
+        self._beat = True
+        self._hub.call(self)
+
+    def post_snapshot(self) -> None:
+        """The whole board next, because an update cannot say what happened."""
+        self._snapshot = self._snapshot or ""
+        self._hub.call(self)
+
+    def post_not_recovered(self) -> None:
+        """The whole board next, as the answer to a client that asked for what it missed."""
+        self._snapshot = '"recovered":false,'
+        self._hub.call(self)
+
+    def take(self, now_ms: int) -> list[str]:
+        """The frames to send now, chained by `prev`; afterwards nothing waits."""
+        seq = self._hub.seq
+        if self._snapshot is not None:
+            frames = [self._snapshot_frame(self._snapshot, seq, now_ms)]
+        else:
+            frames = self._changes(seq, now_ms)
+        if self._beat:
+            frames.append(self._frame("heartbeat", wire.heartbeat_body(now_ms), seq))
+        self._snapshot = self._keys = self._batch = self._alerts = None
+        self._beat = False
+        return frames
+
+    async def wait(self) -> None:
+        """Returns once something waits to be sent."""
+        if not self._is_empty():
+            return
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _is_empty(self) -> bool:
+        nothing = self._snapshot is None and self._keys is None and self._batch is None
+        return nothing and not self._alerts and not self._beat
+
+    def wake(self) -> None:
+        """Lets its writer go on, if it waits and there is something to send."""
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _merge(self, batch: Batch) -> None:
+        if self._keys is None:
+            self._keys = dict.fromkeys(self._batch.keys if self._batch is not None else ())
+            self._batch = None
+        self._keys.update(dict.fromkeys(batch.keys))
+
+    def _changes(self, seq: int, now_ms: int) -> list[str]:
+        """Alerts first. Only the last frame promises `seq`: a client that is cut off between two
+        frames asks for what came after the `seq` it holds, and nothing may be missing then."""
+        body = self._body(now_ms)
+        alerts = list(self._alerts or ())
+        before = seq if self.prev is None else self.prev
+        frames = []
+        for left, text in zip(range(len(alerts) - 1, -1, -1), alerts, strict=True):
+            is_last = body is None and left == 0
+            frames.append(self._frame("alert", wire.alert_body(text), seq if is_last else before))
+        if body is not None:
+            frames.append(self._frame("update", body, seq))
+        return frames
+
+    def _body(self, now_ms: int) -> str | None:
+        if self._batch is not None:
+            return self._batch.body
+        return None if self._keys is None else self._hub.body(tuple(self._keys), now_ms)
+
+    def _frame(self, kind: str, body: str, seq: int) -> str:
+        prev, self.prev = self.prev, seq
+        return wire.frame(kind, body, epoch=self._hub.epoch, seq=seq, prev=prev)
+
+    def _snapshot_frame(self, prelude: str, seq: int, now_ms: int) -> str:
+        self.prev = seq
+        body = prelude + self._hub.snapshot(self.view, now_ms)
+        return wire.frame("snapshot", body, epoch=self._hub.epoch, seq=seq, prev=None)
