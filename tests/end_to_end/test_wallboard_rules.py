@@ -40,6 +40,11 @@ async def test_pages_turn_and_stay_where_hands_are_needed(run_module: RunModule)
     assert pages == [[0, 3], [1, 3], [2, 3], [0, 3], [2, 3], [0, 1]]
 
 
+async def test_the_page_stands_two_pixels_aside_every_ten_minutes(run_module: RunModule) -> None:
+    places = await run_module("wear.js", "return [0, 599_999, 600_000, 1_200_000, 2_400_000].map(m.shiftAt);")
+    assert places == [[0, 0], [0, 0], [2, 0], [2, 2], [0, 0]]
+
+
 async def test_a_frame_that_does_not_follow_changes_nothing(run_module: RunModule) -> None:
     outcome = await run_module(
         "board.js",

@@ -1,4 +1,4 @@
-// The server's time, followed from frames. The browser's wall clock is never read: a screen whose
+// The server's time, followed from frames. The browser's wall clock is not read: a screen whose
 // clock is an hour off, or is set while it runs, shows the same ages as any other.
 
 const JUMP_MS = 2000;

@@ -59,12 +59,13 @@ export class Header {
     arrange(nodes["legend-limits"], [limitsLine(context)]);
   }
 
-  #showLink({ texts, lang, link, isFirst, ageMs }) {
+  #showLink({ texts, lang, link, isFirst, isDenied, ageMs }) {
     const words = {
       live: isFirst ? texts.connecting : texts.live(format.age(Math.ceil(ageMs / 1000), lang)),
       reconnecting: texts.reconnecting,
       cut: texts.disconnected,
     };
+    setShown(this.nodes.link, !isDenied);
     setAttribute(this.nodes.link, "data-link", link);
     setText(this.nodes["link-text"], words[link]);
     setShape(this.dot, link === "live" && !isFirst ? "live" : "cut");

@@ -18,6 +18,7 @@ import { Strip } from "./strip.js";
 import { stripLines } from "./strip_text.js";
 import { TEXTS } from "./texts.js";
 import { pageOf, viewsOf, Wall } from "./wall.js";
+import { hidePointerWhenIdle, shift } from "./wear.js";
 
 const options = parse(location.search, navigator.languages);
 const { lang } = options;
@@ -28,8 +29,8 @@ const monotonic = () => performance.now();
 const board = emptyBoard();
 const clock = new ServerClock(monotonic);
 const memory = new Memory();
-let window15 = options.window;
-let lastFrameAt = monotonic();
+let chosenWindow = options.window;
+let lastFrameAt = { monotonic: monotonic(), wall: Date.now() };
 let lastFrameMs = null;
 
 const header = new Header(nodes, { onWindow: chooseWindow });
@@ -57,7 +58,7 @@ const live = new Live({
 });
 
 function hear(frame) {
-  lastFrameAt = monotonic();
+  lastFrameAt = { monotonic: monotonic(), wall: Date.now() };
   if (frame.as_of_ms) clock.hear(frame.as_of_ms);
   lastFrameMs = clock.now();
   if (frame.type === "alert") commands.settle(frame.alert.alert_id);
@@ -76,7 +77,7 @@ async function takeInHand(alertId) {
 }
 
 function chooseWindow(window) {
-  window15 = window;
+  chosenWindow = window;
   history.replaceState(null, "", withParameter(location.search, "window", window));
   render();
 }
@@ -87,8 +88,14 @@ function untakenOf(key) {
   return alertsOf(board, site, queue).find((alert) => ["firing", "snoozed"].includes(alert.state))?.alert_id ?? null;
 }
 
+/** Time without a frame. The monotonic clock may have stood still while the machine slept; the wall
+ *  clock may have been set. The longer of the two is taken: doubt is the safe side. */
+function silence() {
+  return Math.max(monotonic() - lastFrameAt.monotonic, Date.now() - lastFrameAt.wall);
+}
+
 function contextNow() {
-  const silenceMs = monotonic() - lastFrameAt;
+  const silenceMs = silence();
   const site = board.sites.values().next().value;
   const isTv = layoutFor(options.view, innerWidth) === "tv";
   return {
@@ -98,7 +105,7 @@ function contextNow() {
     ageMs: silenceMs,
     nowMs: clock.now(),
     timeZone: site?.time_zone ?? "UTC",
-    window: window15,
+    window: chosenWindow,
     wanted: options.queues,
     isFirst: board.epoch === null,
     isDenied: live.isDenied,
@@ -115,6 +122,7 @@ function nameOf(site, queue) {
 function render() {
   const context = contextNow();
   setAttribute(document.body, "data-layout", context.isTv ? "tv" : "desk");
+  shift(document.body, context.nowMs ?? 0);
   const views = context.isFirst ? new Map() : viewsOf(board, context, options.queues);
   const items = context.isFirst ? [] : stripItems(board, views, context.nowMs);
   context.page = pageOf(views, context);
@@ -171,6 +179,7 @@ listen({
   onTake: (focused) => takeInHand(alertMeant(focused, untakenOf)),
   onHelp: () => helpDialog.open(),
 });
+hidePointerWhenIdle(document.body);
 addEventListener("resize", renderSoon);
 addEventListener("online", () => live.retryNow());
 live.open();

@@ -91,7 +91,7 @@ export class Strip {
     this.#forget(items);
     const isFull = items.length > STRIP_PLACES;
     const nodes = shown.map((item) => this.#card(item, { ...context, isFull }));
-    if (items.length === 0 && !isCut) nodes.push(this.#quietCard(context));
+    if (items.length === 0 && !isCut && !context.isFirst) nodes.push(this.#quietCard(context));
     if (context.isTv && items.length > shown.length) nodes.push(this.#overflowCard(items, context));
     arrange(this.list, nodes);
     this.#showCount(items, context);
