@@ -6,6 +6,7 @@ holds open. Our services read its end (`runtime/process.py`); for others there i
 """
 
 import asyncio
+import contextlib
 import os
 import re
 import sys
@@ -198,5 +199,6 @@ async def _copy(name: str, lines: asyncio.StreamReader) -> None:
         if not line:
             return
         head = b"" if ours.match(line) else name.encode() + b" | "
-        sys.stderr.buffer.write(head + line.rstrip(b"\n") + b"\n")
-        sys.stderr.buffer.flush()
+        with contextlib.suppress(OSError, ValueError):  # nobody reads our log any more: the child goes on
+            sys.stderr.buffer.write(head + line.rstrip(b"\n") + b"\n")
+            sys.stderr.buffer.flush()

@@ -8,8 +8,10 @@ import asyncio
 import contextlib
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import aiohttp
 import structlog
@@ -30,6 +32,7 @@ NOT_READY_S = 20.0
 
 _KAFKA_S = broker.READY_S
 _POLL_S = 0.2
+_T = TypeVar("_T")
 log = structlog.get_logger()
 
 
@@ -86,7 +89,7 @@ async def _start(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack
 
 
 async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.ExitStack) -> str:
-    prepared = await asyncio.to_thread(broker.prepare, data / "kafka")
+    prepared = await _in_thread(lambda: broker.prepare(data / "kafka"))
     locks.enter_context(prepared.lock)
     supervisor.start(Program(name="kafka", command=prepared.command, guarded=True))
     for _ in range(round(_KAFKA_S / _POLL_S)):
@@ -97,6 +100,27 @@ async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.Exi
             break
         await asyncio.sleep(_POLL_S)
     raise Unavailable(f"the embedded Kafka does not answer; its log is {prepared.log}")
+
+
+async def _in_thread(work: Callable[[], _T]) -> _T:
+    """The result of what blocks: fetching, formatting. Unlike asyncio's own threads, it holds up no end."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:
+            tell(done.set_exception, error)
+        else:
+            tell(done.set_result, result)
+
+    def tell(setter: Callable[[Any], None], value: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(lambda: None if done.done() else setter(value))
+
+    threading.Thread(target=run, daemon=True).start()
+    return await done
 
 
 async def _declare_topics(bootstrap: str, partitions: int) -> None:
