@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute
 
 from tests.end_to_end.browser import Watched, chromium
-from tests.end_to_end.wallboard_scenes import Scene
+from tests.end_to_end.wallboard_rows import Scene
 from tests.end_to_end.wallboard_server import Stage
 
 SIZES = {"tv": (1920, 1080), "desk": (1440, 900)}

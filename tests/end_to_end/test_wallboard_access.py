@@ -6,7 +6,8 @@ import pytest
 from playwright.async_api import expect
 
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, Scene, alert, changed, critical_queue
+from tests.end_to_end.wallboard_rows import Scene, alert, changed
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, critical_queue
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -8,7 +8,8 @@ from playwright.async_api import Page, expect
 
 from schemas.vocabulary import AlertState
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, START_MS, Scene, alert, changed, critical_queue
+from tests.end_to_end.wallboard_rows import START_MS, Scene, alert, changed
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, critical_queue
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.end_to_end.conftest import RunModule
-from tests.end_to_end.wallboard_scenes import START_MS
+from tests.end_to_end.wallboard_rows import START_MS
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

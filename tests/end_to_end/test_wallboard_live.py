@@ -9,7 +9,8 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from schemas.vocabulary import Freshness
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, Scene, changed
+from tests.end_to_end.wallboard_rows import Scene, changed
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

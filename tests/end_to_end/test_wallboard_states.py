@@ -8,7 +8,8 @@ from playwright.async_api import Locator, expect
 
 from schemas.vocabulary import AlertState, Severity
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, Scene, alert, changed
+from tests.end_to_end.wallboard_rows import Scene, alert, changed
+from tests.end_to_end.wallboard_scenes import NORMAL, SCENES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -15,7 +15,8 @@ from schemas.board import Alert
 from schemas.events import AlertAcknowledge, AlertCommand
 from schemas.vocabulary import AlertState
 from tests.doubles.served import ServedApi
-from tests.end_to_end.wallboard_scenes import SCENES, START_MS, Scene
+from tests.end_to_end.wallboard_rows import START_MS, Scene
+from tests.end_to_end.wallboard_scenes import SCENES
 
 
 def clock_from(start_ms: int) -> Callable[[], int]:
