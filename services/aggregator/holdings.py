@@ -141,6 +141,7 @@ class Holdings:
         """Holds nothing from now on. The caller has the lock."""
         self.assignment += 1
         self.held.clear()
+        self._metrics.forget_lag()
         self._wake_at(None)
 
     def offsets(self) -> dict[TopicPartition, int]:

@@ -7,7 +7,6 @@ fetch goes through (`holdings`), whose partitions they are (`assignment`).
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -87,17 +86,25 @@ class Worker:
             assignment=self._assignment,
             joining_patience_s=settings.joining_patience_s,
         )
-        self._pages = create_pages(registry, self._holdings, self._assignment)
+        self.pages = create_pages(registry, self._holdings, self._assignment)
 
     async def run(self) -> None:
         """Works until `stop`; then finishes the fold, flushes, commits and leaves the group."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(serve(self._pages, self._settings.address, self._stop))
+            tasks.create_task(serve(self.pages, self._settings.address, self._stop))
             await self._work()
 
     def stop(self) -> None:
         """Take no more. May be called twice."""
         self._stop.set()
+
+    async def close(self) -> None:
+        """Closes the clients, also when none was ever connected. May be called twice.
+
+        The consumer leaves the group only when all is written.
+        """
+        for close in (self._leave, self._producer.stop, self._state_producer.stop):
+            await _bounded(close)
 
     async def apply(self, fetch: Fetch) -> None:
         """One fetch through fold, flush and publish."""
@@ -107,13 +114,9 @@ class Worker:
         await self._careful(self._holdings.tick())
 
     async def _work(self) -> None:
-        async with AsyncExitStack() as closing:
-            # stopped in reverse: the consumer leaves the group only when all is written
-            for producer in (self._state_producer, self._producer):
-                closing.push_async_callback(_bounded, producer.stop)
-                await self._connect(producer)
-            closing.push_async_callback(_bounded, self._leave)
-            await self._connect(self._consumer)
+        try:
+            for client in (self._state_producer, self._producer, self._consumer):
+                await self._connect(client)
             if self._stop.is_set():
                 return
             await self._check_topics()
@@ -123,6 +126,8 @@ class Worker:
                 await self._loop_until_stopped()
             finally:
                 await _bounded(self._finish)
+        finally:
+            await self.close()
 
     async def _loop_until_stopped(self) -> None:
         async with asyncio.TaskGroup() as tasks:
