@@ -24,9 +24,9 @@ _OWN = frozenset({"FullyBooted", "QueueParams", "QueueMember", "QueueEntry", "Qu
 class AmiServer:
     """Use as `async with AmiServer() as server`. `port` is free and chosen by the system.
 
-    `knows_challenge`, `says_booted`, `answers_ping`, `answers_status`, `has_timestamps`: what it does
-    like the real one. `logins` counts who was let in, `refused` who was not; `actions` are all it was
-    asked, by name.
+    `knows_challenge`, `says_booted`, `answers_ping`, `answers_status`, `allows_status`,
+    `has_timestamps`: what it does like the real one. `logins` counts who was let in, `refused` who was
+    not; `actions` are all it was asked, by name.
     """
 
     def __init__(self, *, user: str = "wallboard", secret: str = "s3cret", clock_us: int = 0) -> None:
@@ -36,6 +36,7 @@ class AmiServer:
         self.says_booted = True
         self.answers_ping = True
         self.answers_status = True
+        self.allows_status = True
         self.has_timestamps = True
         self.uptime_s = 86_400
         self.logins = 0
@@ -197,7 +198,9 @@ class AmiServer:
                 stamp = f"{now_us // 1_000_000}.{now_us % 1_000_000:06}"
                 await session.answer(action, "Success", Ping="Pong", Timestamp=stamp)
         elif name == "QueueStatus":
-            if self.answers_status:
+            if not self.allows_status:
+                await session.answer(action, "Error", Message="Permission denied")
+            elif self.answers_status:
                 await self._status(session, action)
         elif name == "Logoff":
             await session.answer(action, "Goodbye", Message="Thanks for all the fish.")

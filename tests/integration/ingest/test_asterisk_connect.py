@@ -268,6 +268,28 @@ async def test_a_snapshot_that_never_comes_is_a_lost_connection(server: AmiServe
     assert any("QueueStatus" in str(entry.get("reason")) for entry in logs)
 
 
+async def test_what_asterisk_refuses_is_said_in_its_words(server: AmiServer) -> None:
+    server.allows_status = False
+    with capture_logs() as logs:
+        async with running(server) as pbx:
+            await until(lambda: server.logins >= 2)
+            assert not pbx.is_up()
+
+    assert [entry["reason"] for entry in logs] == ["Asterisk refuses: Permission denied"]
+
+
+async def test_a_reload_asks_for_the_members_again(server: AmiServer) -> None:
+    async with running(server) as pbx:
+        await until(pbx.is_up)
+        asked = server.actions.count("QueueStatus")
+        server.know_member(member_row("Alice"))
+        await server.event(frame("Reload", 1, Module="All", Status="0"))
+        await until(lambda: of(pbx.heard, AgentStateChanged))
+
+    assert asked == 1
+    assert server.actions.count("QueueStatus") == 2
+
+
 async def test_who_speaks_something_else_is_told_apart() -> None:
     visits: list[asyncio.Task[None]] = []
 
@@ -364,14 +386,15 @@ async def test_who_waits_is_told_after_a_reconnect_under_the_same_id(server: Ami
 
 
 async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) -> None:
-    async with running(server) as pbx:
+    """Longer than a Ping may stay unanswered: that silence is ours."""
+    async with running(server, pace=msgspec.structs.replace(FAST, pong_s=1.0)) as pbx:
         await server.until_connected(1)
         await until(pbx.is_up)
         pbx.heard.open.clear()
         playing = asyncio.create_task(server.play(asterisk.capture()))
         await until(lambda: pbx.heard.calls)
         calls = pbx.heard.calls
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5)
         assert pbx.heard.calls <= calls + 1
         assert not playing.done()
         pbx.heard.open.set()

@@ -84,6 +84,7 @@ class Session:
         self._actions = 0
         self._early: list[Frame] = []
         self._pinged_s: float | None = None
+        self._heard_s = time.monotonic()
         self._next_ping_s = 0.0
         self._snapshot_by_s: float | None = None
 
@@ -95,7 +96,8 @@ class Session:
         await self._wait_until_booted()
         early, self._early = self._early, []
         await self._handle(early)
-        await self._ask_snapshot()
+        if self._snapshot_by_s is None:
+            await self._ask_snapshot()
         while True:
             await self._handle(await self._read(self._patience_s()))
             await self._look_at_the_clock()
@@ -164,6 +166,7 @@ class Session:
             raise Lost(f"connection lost: {error.strerror or error}") from error
         if not data:
             raise Lost("connection closed by Asterisk")
+        self._heard_s = time.monotonic()  # an answer may stand behind much that was held back
         return self._frames.feed(data)
 
     async def _send(self, name: str, fields: dict[str, str] | None = None) -> str:
@@ -200,7 +203,7 @@ class Session:
     async def _look_at_the_clock(self) -> None:
         await self._hand_on(self._translator.due(now_ms(), lag_ms=self._pace.lag_ms))
         now_s = time.monotonic()
-        if self._pinged_s is not None and now_s - self._pinged_s > self._pace.pong_s:
+        if self._pinged_s is not None and now_s - max(self._pinged_s, self._heard_s) > self._pace.pong_s:
             raise Lost(f"no answer to Ping for {self._pace.pong_s:g} s: the connection is half open")
         if self._snapshot_by_s is not None and now_s > self._snapshot_by_s:
             raise Lost(f"no answer to QueueStatus within {self._pace.snapshot_s:g} s")
@@ -228,7 +231,9 @@ class Session:
         event = frame.get("Event")
         if event == "Shutdown":
             raise Lost("Asterisk is shutting down")
-        if event == "FullyBooted" and self._snapshot_by_s is None and self._actions:
+        if frame.get("Response") == "Error":
+            raise Lost(f"Asterisk refuses: {frame.get('Message') or 'no reason given'}")
+        if event in ("FullyBooted", "Reload") and self._snapshot_by_s is None:
             await self._ask_snapshot()
         if event == "QueueStatusComplete":
             self._snapshot_by_s = None
@@ -246,7 +251,15 @@ class Session:
             self._metrics.count(self._source.id, Reason.FUTURE, len(events) - len(fit))
             letters += [self._letter_of_future(event) for event in events if event.occurred_ms > latest_ms]
         if fit or letters:
-            await self._put([*fit, *letters])
+            await self._put_in_time([*fit, *letters])
+
+    async def _put_in_time(self, messages: list[SourceEvent | DeadLetter]) -> None:
+        """While the buffer is full nothing is read: that time is not Asterisk's silence."""
+        start_s = time.monotonic()
+        await self._put(messages)
+        self._heard_s = time.monotonic()
+        if self._snapshot_by_s is not None:
+            self._snapshot_by_s += self._heard_s - start_s
 
     def _letter_of(self, refused: Refused) -> DeadLetter:
         reason = Reason.TOO_LARGE if refused.is_too_large else Reason.INVALID
