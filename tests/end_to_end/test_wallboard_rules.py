@@ -87,6 +87,14 @@ async def test_the_strip_is_ordered_by_who_must_act(run_module: RunModule) -> No
     assert len(set(ranks)) == 8
 
 
+async def test_occupancy_is_compared_with_its_band_as_it_is_shown(run_module: RunModule) -> None:
+    marks = await run_module(
+        "model.js",
+        "return [0.853, 0.856, 0.75, 0.746, 0.744, null].map((value) => m.outsideBand(value, [0.75, 0.85]));",
+    )
+    assert marks == [None, "up", None, None, "down", None]
+
+
 async def test_a_missing_minute_is_a_gap_in_the_line(run_module: RunModule) -> None:
     drawn = await run_module(
         "trend.js",

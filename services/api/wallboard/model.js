@@ -1,6 +1,8 @@
 // What a queue's tile or row shows, from its row, its alerts and the instant. Pure.
 // When several states apply one wins, in the order of SPEC §6: what cannot be trusted first.
 
+import { rounded } from "./format.js";
+
 export const CUT_AFTER_MS = 10_000;
 export const RECONNECTING_AFTER_MS = 3_000;
 const WORKER_SILENT_AFTER_MS = 3_000;
@@ -131,9 +133,11 @@ export function agentCounts(agents) {
   return { ...groups, present, all: present + groups.offline };
 }
 
-/** "up" or "down" when a ratio is outside its band, else null. */
+/** "up" or "down" when a ratio is outside its band, else null. Whole percents are compared, as shown:
+ *  85 % beside a band that ends at 85 % carries no arrow. */
 export function outsideBand(value, [low, high]) {
   if (value === null || value === undefined) return null;
-  if (value > high) return "up";
-  return value < low ? "down" : null;
+  const shown = rounded(value * 100);
+  if (shown > rounded(high * 100)) return "up";
+  return shown < rounded(low * 100) ? "down" : null;
 }
