@@ -30,7 +30,7 @@ SERVICES = ("ingest", "aggregator", "api")
 NOT_READY_S = 20.0
 """After this long, `vigie up` says what is missing, and goes on."""
 
-_KAFKA_S = broker.READY_S
+_KAFKA_TRIES = 3
 _POLL_S = 0.2
 _T = TypeVar("_T")
 log = structlog.get_logger()
@@ -92,12 +92,15 @@ async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.Exi
     prepared = await _in_thread(lambda: broker.prepare(data / "kafka"))
     locks.enter_context(prepared.lock)
     supervisor.start(Program(name="kafka", command=prepared.command, guarded=True))
-    for _ in range(round(_KAFKA_S / _POLL_S)):
+    clock = asyncio.get_running_loop().time
+    begun_s, told = clock(), False
+    while clock() - begun_s < broker.READY_S and supervisor.starts("kafka") <= _KAFKA_TRIES:
         if await broker.answers(prepared.bootstrap):
             log.info("kafka_ready", address=prepared.bootstrap, data=str(data))
             return prepared.bootstrap
-        if supervisor.starts("kafka") > 2:
-            break
+        if not told and clock() - begun_s > NOT_READY_S:
+            told = True
+            log.warning("not_ready", process="kafka", after_s=NOT_READY_S, missing=f"see {prepared.log}")
         await asyncio.sleep(_POLL_S)
     raise Unavailable(f"the embedded Kafka does not answer; its log is {prepared.log}")
 
@@ -163,7 +166,8 @@ async def _tell_when_ready(plan: Plan, supervisor: Supervisor) -> None:
                 supervisor.start(extra(now_ms()))
                 extra = None
             if not any(missing.values()):
-                print(f"Wallboard: http://{plan.config.http.api}/  (Ctrl-C ends it)", flush=True)
+                with contextlib.suppress(OSError):  # nobody reads it
+                    print(f"Wallboard: http://{plan.config.http.api}/  (Ctrl-C ends it)", flush=True)
                 return
             if not told and loop.time() - begun_s > NOT_READY_S:
                 told = True

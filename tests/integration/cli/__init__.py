@@ -1,0 +1,1 @@
+"""The command, its broker and its supervision, with real processes."""

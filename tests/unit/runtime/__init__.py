@@ -1,0 +1,1 @@
+"""Settings, options, logs: what all processes do alike."""
