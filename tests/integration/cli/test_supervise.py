@@ -2,12 +2,13 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
-from tests.doubles.started import Started, all_gone, is_alive
+from tests.doubles.started import PATIENCE_S, Started, all_gone, is_alive
 
 
 def system(*names: str) -> Started:
@@ -90,3 +91,15 @@ def test_one_that_refuses_its_settings_is_not_tried_again() -> None:
         assert started.wait_for_end() == 2
         started.wait_for('two misconfigured fault="tiny.setting (line 1): is wrong"')
         assert len([line for line in started.lines if "process_started process=two" in line]) == 1
+
+
+def test_where_the_kernel_does_not_help_the_guard_watches_its_pipe() -> None:
+    """As on systems other than Linux: the guard stays beside the program, and ends it at EOF."""
+    watching = (
+        "import sys; from services.cli.guard import watch; sys.exit(watch(['/bin/sleep', '1000']) != -15)"
+    )
+    guard = subprocess.Popen([sys.executable, "-c", watching], stdin=subprocess.PIPE)
+    assert guard.stdin is not None
+    guard.stdin.close()
+
+    assert guard.wait(PATIENCE_S) == 0
