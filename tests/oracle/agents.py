@@ -222,14 +222,17 @@ def _deeds(known: list[Contact]) -> dict[tuple[str, str], list[_Deed]]:
         for key, fact in [*placed, *((None, fact) for fact in contact.homeless)]:
             entered = contact.entered.get(key) if key else None
             own = contact.facts.get(key, []) if key else contact.homeless
-            queue = getattr(fact, "queue", None) or (entered.queue if entered else None)
+            siblings = own if key else [fact]
+            named_queues = [q for f in siblings if (q := getattr(f, "queue", None))]
+            queue = entered.queue if entered else min(named_queues, default=None)
             accepts = [f for f in own if isinstance(f, AgentAccepted)]
             named = getattr(fact, "agent", None)
             is_everybodys = named is None and isinstance(fact, TalkEnded | WrapEnd)
             over = [f.occurred_ms for f in accepts]
             if entered and (outcome := outcome_of(contact, entered, own, silence_ms=FOREVER, now_ms=0)):
                 over.append(outcome.at_ms)
-            agents_meant = {f.agent for f in accepts} if is_everybodys else {named} if named else set()
+            talked = {f.agent for f in own if isinstance(f, AgentAccepted | TalkEnded) and f.agent}
+            agents_meant = talked if is_everybodys else {named} if named else set()
             for agent in agents_meant:
                 found[contact.site, agent].append(_Deed(fact, queue, ended, tuple(over)))
     return found

@@ -219,6 +219,7 @@ def _longest_in_minute_s(own: Sequence[Visit], start_ms: int, end_ms: int, *, no
     for visit in own:
         until_ms = visit.entered_ms + visit.wait_ms(now_ms)
         entered_in_it = start_ms <= visit.entered_ms < end_ms
-        if entered_in_it or (visit.entered_ms < start_ms < until_ms):
+        waits_still = visit.outcome is None and start_ms <= now_ms
+        if entered_in_it or (visit.entered_ms < start_ms and (start_ms < until_ms or waits_still)):
             waits_s.append(max(0, min(until_ms, end_ms, now_ms) - visit.entered_ms) / 1000)
     return max(waits_s, default=None)

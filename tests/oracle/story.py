@@ -70,11 +70,20 @@ class History(Struct, frozen=True):
 
 
 def make_history(
-    rng: random.Random, contacts: int, *, now_ms: int, span_ms: int, agents_per_site: int
+    rng: random.Random,
+    contacts: int,
+    *,
+    now_ms: int,
+    span_ms: int,
+    agents_per_site: int,
+    is_explicit: bool = False,
 ) -> History:
-    """`contacts` contacts that began within `span_ms` before `now_ms`, and the agents' own states."""
+    """`contacts` contacts that began within `span_ms` before `now_ms`, and the agents' own states.
+
+    `is_explicit`: every fact names its segment and its agent, so that nothing has two readings.
+    """
     config = make_config(rng)
-    story = Story(rng=rng, now_ms=now_ms, span_ms=span_ms)
+    story = Story(rng=rng, now_ms=now_ms, span_ms=span_ms, is_explicit=is_explicit)
     for n in range(agents_per_site):
         for site in SITES:
             story.agents.append((site, f"{site}-agent-{n}"))
@@ -119,6 +128,7 @@ class Story(Struct):
     rng: random.Random
     now_ms: int
     span_ms: int
+    is_explicit: bool = False
     agents: list[tuple[str, str]] = field(default_factory=list)
     events: list[AnyEvent] = field(default_factory=list)
 
@@ -145,11 +155,14 @@ class Leg(Struct):
     queue: str
     segment: str | None
     entered_ms: int
+    is_explicit: bool = False
 
     def named(self, rng: random.Random) -> dict[str, object]:
         """How a fact names this visit: by segment, by queue, or by both."""
         queue: dict[str, object] = {"queue": self.queue}
         segment: dict[str, object] = {"segment": self.segment}
+        if self.is_explicit:
+            return queue | segment
         return queue if self.segment is None else rng.choice((queue, segment, queue | segment))
 
 
@@ -174,8 +187,8 @@ def tell_contact(story: Story, site: str, contact: str) -> None:
     if rng.random() < 0.2:
         story.add(ContactCreated, at_ms, site, contact=contact, channel=CHANNELS.get(queue, Channel.PHONE))
     for n in range(rng.choice((1, 1, 1, 2, 3))):
-        segment = f"{contact}/{queue}/{n}" if rng.random() < 0.6 else None
-        leg = Leg(site, contact, queue, segment, at_ms)
+        segment = f"{contact}/{queue}/{n}" if rng.random() < 0.6 or story.is_explicit else None
+        leg = Leg(site, contact, queue, segment, at_ms, story.is_explicit)
         end_ms, goes_on = tell_visit(story, leg)
         queue = rng.choice((queue, rng.choice(QUEUES)))
         if goes_on and rng.random() < 0.5:
@@ -249,11 +262,13 @@ def _tell_handling(story: Story, leg: Leg, agent: str, answered_ms: int) -> int:
     name: dict[str, object] = {"contact": leg.contact}
     by_agent = rng.choice((name | {"agent": agent}, name | {"agent": agent}, name))
     by_segment = rng.choice(({}, {"segment": leg.segment}))
+    if story.is_explicit:
+        by_agent, by_segment = name | {"agent": agent}, {"segment": leg.segment}
     if rng.random() < 0.2:
         story.add(HoldStart, answered_ms + talk_ms // 3, leg.site, **by_agent, **by_segment)
         story.add(HoldEnd, answered_ms + talk_ms // 2, leg.site, **by_agent, **by_segment)
     if rng.random() < 0.9:
-        place = rng.choice(({}, leg.named(rng), leg.named(rng)))
+        place = leg.named(rng) if story.is_explicit else rng.choice(({}, leg.named(rng), leg.named(rng)))
         story.add(TalkEnded, ended_ms, leg.site, by=rng.choice((None, *EndedBy)), **by_agent, **place)
     if rng.random() < 0.3:
         story.add(WrapStart, ended_ms + rng.choice((0, 700)), leg.site, **by_agent, **by_segment)

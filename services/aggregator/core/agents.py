@@ -11,8 +11,8 @@ from msgspec import Struct, structs
 from schemas.vocabulary import AgentState
 from services.aggregator.core.visits import Span
 
-KEPT_MS = 70 * 60_000
-"""How far back a timeline can still change: the lateness bound and some."""
+KEPT_MS = 120 * 60_000
+"""How far back a timeline can still change: the lateness bound, and a talk before what names its queue."""
 
 _BUSY = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP})
 _STAFFED = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.RINGING})
@@ -45,15 +45,26 @@ class Moment(Struct, array_like=True, frozen=True, gc=False):
 class Agent:
     """One agent of a site. Who ever said a state is in the state said; others follow from contacts."""
 
-    __slots__ = ("_ids", "contact_queues", "first_ms", "frozen", "name", "said", "spans", "timeline")
+    __slots__ = (
+        "_ids",
+        "_served_from",
+        "first_ms",
+        "frozen",
+        "name",
+        "said",
+        "served",
+        "spans",
+        "timeline",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.said: list[Said] = []
         self.spans: dict[str, tuple[Span, ...]] = {}
-        """By contact; for an agent who says nothing the recent ones too, else only those that last."""
-        self.contact_queues: dict[str, int] = {}
-        """Queues that contacts were offered or accepted from, with the first instant of it."""
+        """By contact; where queues are told only those that last, else the recent ones too."""
+        self.served: dict[str, int] = {}
+        """Queues that forgotten spans came from, with the first instant of each."""
+        self._served_from: dict[str, int] = {}
         self.first_ms: int | None = None
         """First instant of any contact fact."""
         self.timeline: list[Moment] = []
@@ -67,14 +78,14 @@ class Agent:
         if identity in self._ids:
             return False
         self._ids.add(identity)
-        last = self.said[-1] if self.said else None
-        self.said.append(said)
-        if last is None or (said.at_ms, said.id) < (last.at_ms, last.id) or not self._continues(said):
-            self.said.sort(key=lambda s: (s.at_ms, s.id))
-            self._replace(0, self._from_said(), change)
-        else:
+        if self.tells_queues and (said.at_ms, said.id) > (self.said[-1].at_ms, self.said[-1].id):
+            self.said.append(said)
             queues = self.timeline[-1].queues if said.queues is None else _set(said.queues)
             self._replace(len(self.timeline), [Moment(said.at_ms, said.state, queues)], change)
+        else:
+            self.said.append(said)
+            self.said.sort(key=lambda s: (s.at_ms, s.id))
+            self._replace(0, self._from_said(), change)
         return True
 
     def meet(self, at_ms: int, change: Change) -> bool:
@@ -91,14 +102,17 @@ class Agent:
         before = self.spans.get(contact, ())
         if before == spans:
             return
-        is_news = self._serve(spans)
-        if self.said:
-            spans = spans if any(s.end_ms is None for s in spans) else ()
         if spans:
             self.spans[contact] = spans
         else:
             self.spans.pop(contact, None)
-        if is_news:
+        if self.tells_queues:
+            if all(s.end_ms is not None for s in spans):
+                self.spans.pop(contact, None)
+            return
+        served = _served_since([s for several in self.spans.values() for s in several], self.served)
+        if served != self._served_from:
+            self._served_from = served
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
             changed = min((s.start_ms for s in {*before} ^ {*spans}), default=None)
@@ -106,21 +120,14 @@ class Agent:
                 keep = sum(1 for m in self.timeline if m.at_ms < changed)
                 self._replace(keep, self._from_spans(keep), change)
 
-    def _serve(self, spans: tuple[Span, ...]) -> bool:
-        """Notes the queues that contacts came from; True when one is new, or served earlier than known."""
-        is_news = False
-        for span in spans:
-            if span.queue is None or span.state is AgentState.WRAP_UP:
-                continue
-            first = self.contact_queues.get(span.queue)
-            if first is None or span.start_ms < first:
-                self.contact_queues = {**self.contact_queues, span.queue: span.start_ms}
-                is_news = True
-        return is_news
+    @property
+    def tells_queues(self) -> bool:
+        """Whether the agent ever said which queues are its own; contacts do not matter then."""
+        return any(s.queues is not None for s in self.said)
 
     def _served(self, at_ms: int) -> tuple[str, ...]:
         """The queues that the agent had contacts from, up to an instant."""
-        return tuple(sorted(q for q, first in self.contact_queues.items() if first <= at_ms))
+        return tuple(sorted(q for q, first in self._served_from.items() if first <= at_ms))
 
     def now(self, now_ms: int) -> Moment | None:
         """The moment that holds at an instant: the last begun; a first one ahead of our clock holds too."""
@@ -158,18 +165,18 @@ class Agent:
                 self.said[0] = structs.replace(self.said[0], queues=gone.queues)
         for contact, spans in list(self.spans.items()):
             if all(s.end_ms is not None and s.end_ms < first.at_ms for s in spans):
+                self.served = _served_since(spans, self.served)
                 del self.spans[contact]
         return True
 
     def restored(self) -> None:
         """Rebuilds the timeline after `said`, `spans`, `frozen` … were read back; tells nobody."""
         self._ids = {(s.id, s.source) for s in self.said}
-        self.timeline = [] if self.said or self.frozen is None else [self.frozen]
-        self.timeline = self._from_said() if self.said else self._from_spans(len(self.timeline))
-
-    def _continues(self, said: Said) -> bool:
-        """Whether a last word only adds a moment: it does not give queues for the first time."""
-        return said.queues is None or any(s.queues is not None for s in self.said[:-1])
+        self._served_from = _served_since(
+            [s for several in self.spans.values() for s in several], self.served
+        )
+        self.timeline = []
+        self.timeline = self._from_said() if self.said else self._from_spans(0)
 
     def _replace(self, keep: int, tail: list[Moment], change: Change) -> None:
         """Puts `tail` after the first `keep` moments, telling what changed and nothing else."""
@@ -201,7 +208,7 @@ class Agent:
         edges = {s.at_ms: s.state for s in self.said}
         state = self.said[0].state
         moments = []
-        for at_ms in sorted({*edges, *(t for t in self.contact_queues.values() if t > first)}):
+        for at_ms in sorted({*edges, *(t for t in self._served_from.values() if t > first)}):
             state = edges.get(at_ms, state)
             moments.append(Moment(at_ms, state, self._served(at_ms)))
         return moments
@@ -217,7 +224,7 @@ class Agent:
         begin = last.at_ms if last else -1
         spans = _cut_wrap_up([s for spans in self.spans.values() for s in spans], begin)
         edges = {e for s in spans for e in (s.start_ms, s.end_ms) if e is not None and e > begin}
-        edges.update(t for t in self.contact_queues.values() if t > begin)
+        edges.update(t for t in self._served_from.values() if t > begin)
         if last is None and self.first_ms is not None:
             edges.add(self.first_ms)
         for at_ms in sorted(edges):
@@ -226,6 +233,15 @@ class Agent:
                 moments.append(moment)
                 last = moment
         return moments
+
+
+def _served_since(spans: Iterable[Span], before: dict[str, int]) -> dict[str, int]:
+    """The queues that contacts were offered or accepted from, each with its first instant."""
+    served = dict(before)
+    for span in spans:
+        if span.queue is not None and span.state is not AgentState.WRAP_UP:
+            served[span.queue] = min(served.get(span.queue, span.start_ms), span.start_ms)
+    return served
 
 
 def _set(queues: tuple[str, ...]) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ PACK_AFTER_MS = 10 * 60_000
 """A contact untouched for so long is kept packed (SEMANTICS.md §1)."""
 FORGET_AFTER_MS = 75 * 60_000
 """A closed contact untouched for so long is beyond the lateness bound: its figures are final."""
-FORGET_TALKING_AFTER_MS = 24 * 60 * 60_000
-"""One whose end of talk was never told."""
+FORGET_OPEN_AFTER_MS = 24 * 60 * 60_000
+"""One whose end of talk was never told, or that was given up for lack of news."""
 
 _HASH_BYTES = 8
 _NO_STORY = Story([], [])
@@ -31,7 +31,7 @@ class StoredContact(Struct, array_like=True):
 
 
 class Contact:
-    """One contact in memory. `touched_ms`: when we last received anything of it."""
+    """One contact in memory. `touched_ms`: the log's clock when anything of it last came."""
 
     __slots__ = ("_packed", "expired", "facts", "final_at_ms", "news_ms", "seen", "story", "touched_ms")
 
@@ -58,7 +58,7 @@ class Contact:
                 return True
         return bool(self.seen) and _is_in(self.seen, _hash(event))
 
-    def add(self, event: ev.ContactEvent) -> bool:
+    def add(self, event: ev.ContactEvent, clock_ms: int) -> bool:
         """Keeps what the event tells; True when the story is to be told again."""
         fact = fact_of(event)
         if fact is not None:
@@ -67,8 +67,7 @@ class Contact:
             self.seen += _hash(event)
         if event.occurred_ms > self.news_ms:
             self.news_ms = event.occurred_ms
-        if event.received_ms > self.touched_ms:
-            self.touched_ms = event.received_ms
+        self.touched_ms = max(self.touched_ms, clock_ms)
         self.final_at_ms = None
         had_expired = bool(self.expired)
         self.expired = {}
@@ -106,11 +105,11 @@ class Contact:
     def is_waiting(self) -> bool:
         return any(v.outcome is None for v in self.story.visits)
 
-    def forget_after_ms(self) -> int:
-        """How long after its last news a contact that does not wait may be forgotten."""
-        if any(s.end_ms is None for s in self.story.spans):
-            return FORGET_TALKING_AFTER_MS
-        return FORGET_AFTER_MS
+    def becomes_final_ms(self) -> int:
+        """When a contact that does not wait may be forgotten, if no news come."""
+        quiet_ms = max([self.touched_ms, *(v.ended_ms or 0 for v in self.story.visits)])
+        may_go_on = bool(self.expired) or any(s.end_ms is None for s in self.story.spans)
+        return quiet_ms + (FORGET_OPEN_AFTER_MS if may_go_on else FORGET_AFTER_MS)
 
     def spans_of(self) -> dict[str, tuple[Span, ...]]:
         """The story's spans by agent."""

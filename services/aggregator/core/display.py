@@ -61,6 +61,8 @@ class Display:
             if shown is None:
                 shown = self._queues[queue.config.id] = _Shown()
             if everything or _is_due(queue, shown, now_ms, is_catching_up=is_catching_up):
+                if everything:
+                    shown.percentiles = None
                 row = self._queue_row(queue, shown, now_ms, behind_s, is_catching_up=is_catching_up)
                 yield queue_key(site.id, queue.config.id), row
         if everything or now_ms - self._site_ms >= SECOND_MS or now_ms < self._site_ms:

@@ -126,6 +126,7 @@ class Partition:
             self._hear_ingest(event)
             return None
         site = self.sites.get(event.site) or self._add(event.site, now_ms)
+        site.clock_ms = self._clock_ms
         reason = site.fold(event, now_ms)
         self._observed.event(event, reason, now_ms)
         return None
@@ -147,7 +148,8 @@ class Partition:
         if not self.is_catching_up and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
             self._swept_ms = self._clock_ms
             for site in self.sites.values():
-                site.sweep(self._clock_ms)
+                site.clock_ms = self._clock_ms
+                site.sweep()
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `advance` must be called next for a wait rule; None while catching up."""

@@ -60,7 +60,7 @@ class StoredAgent(Struct, array_like=True):
     epoch: int
     said: list[Said]
     spans: dict[str, list[Span]]
-    contact_queues: dict[str, int]
+    served: dict[str, int]
     first_ms: int | None
     frozen: Moment | None
 

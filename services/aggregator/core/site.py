@@ -49,6 +49,8 @@ class Site:
         """Agents whose row has to be shown again."""
         self.sources_changed = False
         self.ingest_ms: int | None = None
+        self.clock_ms = 0
+        """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._rules: dict[str, list[WaitRule]] = {}
         self._hours: dict[str, tuple[bool, int | None]] = {}
         self._to_review: set[str] = set()
@@ -148,7 +150,7 @@ class Site:
             if agent.meet(event.occurred_ms, _Changer(self, now_ms)):
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
-        if contact.add(event):
+        if contact.add(event, self.clock_ms):
             self._retell(name, contact, now_ms)
         return Reason.ACCEPTED
 
@@ -232,7 +234,16 @@ class Site:
         queue.measure_by(config, now_ms, long_ms=_long_ms(rules))
         for visit in own:
             queue.put(visit)
+        self._take_up_expired(config.id, now_ms)
         self._to_review.add(config.id)
+
+    def _take_up_expired(self, queue: str, now_ms: int) -> None:
+        """Whoever was given up by another wait limit is waiting again, until the new one says so."""
+        for name, contact in self.contacts.items():
+            if contact.expired and any(v.queue == queue for v in contact.story.visits):
+                contact.expired = {}
+                self.changed_contacts.add(name)
+                self._retell(name, contact, now_ms)
 
     def _visits_of(self, queue: str) -> Iterable[Visit]:
         for name, contact in self.contacts.items():
@@ -261,8 +272,7 @@ class Site:
                 queue.advance(now_ms)
         is_new_second = now_ms // 1000 != self._second
         self._second = now_ms // 1000
-        if is_new_second:
-            self._expire(now_ms)
+        self._expire(now_ms)
         if not is_live:
             return
         names = set(self.queues) if is_new_second else self._due(now_ms) | self._to_review
@@ -284,14 +294,15 @@ class Site:
                     deadlines.append(at_ms)
         return min(deadlines, default=None)
 
-    def sweep(self, clock_ms: int) -> None:
-        """Packs contacts that are quiet, forgets those that are final. `clock_ms`: newest receipt."""
+    def sweep(self) -> None:
+        """Packs contacts that are quiet, forgets those that are final."""
+        clock_ms = self.clock_ms
         for name, contact in list(self.contacts.items()):
             quiet_ms = clock_ms - contact.touched_ms
             if quiet_ms < PACK_AFTER_MS or (not contact.is_packed and contact.is_waiting()):
                 continue
             if contact.final_at_ms is None:
-                contact.final_at_ms = contact.touched_ms + contact.forget_after_ms()
+                contact.final_at_ms = contact.becomes_final_ms()
             if clock_ms >= contact.final_at_ms:
                 self._forget(name, contact)
             elif not contact.is_packed:

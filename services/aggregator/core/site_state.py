@@ -22,7 +22,7 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     for name in site.changed_agents:
         agent = site.agents[name]
         spans = {contact: list(several) for contact, several in agent.spans.items()}
-        stored = r.StoredAgent(epoch, agent.said, spans, agent.contact_queues, agent.first_ms, agent.frozen)
+        stored = r.StoredAgent(epoch, agent.said, spans, agent.served, agent.first_ms, agent.frozen)
         yield r.key(r.AGENT, site.id, name), r.pack(stored)
     site.changed_agents.clear()
     for queue in site.queues.values():
@@ -152,7 +152,7 @@ def _restore_contact(site: Site, name: str, contact: Contact) -> None:
 
 def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) -> None:
     agent = Agent(name)
-    agent.said, agent.contact_queues = record.said, record.contact_queues
+    agent.said, agent.served = record.said, record.served
     agent.spans = {contact: tuple(several) for contact, several in record.spans.items()}
     agent.first_ms, agent.frozen = record.first_ms, record.frozen
     agent.restored()

@@ -131,6 +131,7 @@ class _Draft:
         return self.entered.at_ms
 
 
+_NO_ENTRY = "\x00"
 _SILENCE = 10
 """A contact without news for so many wait limits is no longer waiting (SEMANTICS.md §1)."""
 
@@ -202,8 +203,10 @@ def _place(loose: list[Fact], drafts: dict[str, _Draft]) -> None:
         (home or _without_entry(drafts, fact.queue)).facts.append(fact)
     homeless.sort(key=lambda f: (f.kind != Kind.ACCEPTED, f.at_ms, f.id))
     for fact in homeless:
-        home = _accepted_by(drafts, fact) if fact.kind != Kind.ACCEPTED else None
-        (home or _latest(entered, fact.at_ms) or _without_entry(drafts, "")).facts.append(fact)
+        homes = [d for d in drafts.values() if not d.name.startswith(_NO_ENTRY)]
+        home = _accepted_by(homes, fact) if fact.kind != Kind.ACCEPTED else None
+        home = home or _latest(entered, fact.at_ms) or _accepted_by(list(drafts.values()), fact)
+        (home or _without_entry(drafts, "")).facts.append(fact)
 
 
 def _latest(drafts: list[_Draft], at_ms: int) -> _Draft | None:
@@ -212,18 +215,18 @@ def _latest(drafts: list[_Draft], at_ms: int) -> _Draft | None:
     return before[-1] if before else (drafts[0] if drafts else None)
 
 
-def _accepted_by(drafts: dict[str, _Draft], fact: Fact) -> _Draft | None:
+def _accepted_by(drafts: list[_Draft], fact: Fact) -> _Draft | None:
     """The visit that the fact's agent (or anybody, when it names none) accepted last before the fact."""
-    best: tuple[int, str] | None = None
-    for draft in drafts.values():
+    best: tuple[int, str, _Draft] | None = None
+    for draft in drafts:
         for f in draft.facts:
             if f.kind != Kind.ACCEPTED or f.at_ms > fact.at_ms:
                 continue
             if fact.agent is not None and f.agent != fact.agent:
                 continue
-            if best is None or (f.at_ms, draft.name) > best:
-                best = (f.at_ms, draft.name)
-    return drafts[best[1]] if best else None
+            if best is None or (f.at_ms, draft.name) > best[:2]:
+                best = (f.at_ms, draft.name, draft)
+    return best[2] if best else None
 
 
 def _not_entered(drafts: dict[str, _Draft], queue: str) -> _Draft | None:
@@ -234,7 +237,8 @@ def _not_entered(drafts: dict[str, _Draft], queue: str) -> _Draft | None:
 
 def _without_entry(drafts: dict[str, _Draft], queue: str) -> _Draft:
     """Where facts wait for an entry to belong to; counted nowhere until then."""
-    return drafts.setdefault(f"\x00{queue}", _Draft(f"\x00{queue}"))
+    name = f"{_NO_ENTRY}{queue}"
+    return drafts.setdefault(name, _Draft(name))
 
 
 def _weight(fact: Fact) -> tuple[int, int, str]:
@@ -324,7 +328,10 @@ def _follow_agents(
     `told`: all facts of the contact; what ends an agent's part need not name the same visit.
     """
     facts = draft.facts
-    queue = draft.entered.queue if draft.entered else next((f.queue for f in facts if f.queue), None)
+    if draft.entered is not None:
+        queue = draft.entered.queue
+    else:
+        queue = min((f.queue for f in facts if f.queue), default=None)
     accepted = sorted({f.agent for f in facts if f.kind == Kind.ACCEPTED and f.agent is not None})
     for fact in facts:
         if fact.kind == Kind.TALK_ENDED:

@@ -2,22 +2,31 @@
 
 from collections.abc import Iterable
 
+from msgspec import structs
+
 from schemas.board import QueueRow, SiteRow
 from schemas.codec import decode_key, decode_row, encode
-from schemas.config import Config
+from schemas.config import Config, KafkaConfig
 from schemas.events import AnyEvent
 from services.aggregator.core.partition import Partition
 
 
-def fold(events: Iterable[AnyEvent], config: Config, now_ms: int, *, partition: Partition | None = None) -> Partition:
+def fold(
+    events: Iterable[AnyEvent], config: Config, now_ms: int, *, partition: Partition | None = None
+) -> Partition:
     """Every event into one partition that holds all sites, whatever their keys."""
-    partition = partition or Partition(0, config, now_ms)
+    partition = partition or whole(config, now_ms)
     for event in events:
         offset = partition.applied + 1
         letter = partition.fold(encode(event), offset=offset, appended_ms=event.received_ms, now_ms=now_ms)
         assert letter is None
     partition.advance(now_ms)
     return partition
+
+
+def whole(config: Config, now_ms: int) -> Partition:
+    """A partition that every site falls into."""
+    return Partition(0, structs.replace(config, kafka=KafkaConfig(partitions=1)), now_ms)
 
 
 def rows(partition: Partition, now_ms: int) -> tuple[dict[tuple[str, str], QueueRow], dict[str, SiteRow]]:
@@ -49,7 +58,7 @@ class StateTopic:
 
     def restored(self, config: Config, now_ms: int) -> Partition:
         """A worker that starts again from what was flushed."""
-        partition = Partition(0, config, now_ms)
+        partition = whole(config, now_ms)
         partition.restore(self.records, now_ms)
         partition.claim()
         return partition
