@@ -62,6 +62,8 @@ async def serve(app: Any, address: str, stop: asyncio.Event) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=75,  # longer than clients keep idle connections, so that they close first
+        ws_per_message_deflate=False,  # 47 KB and most of the CPU of an idle board (FAUST.md §6)
         ws_max_size=64 * 1024,
         h11_max_incomplete_event_size=64 * 1024,
     )
