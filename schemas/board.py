@@ -23,8 +23,8 @@ class Ratio(Struct, frozen=True, kw_only=True):
     """A ratio, or a mean, with its parts; `value` is null when the denominator is 0."""
 
     value: float | None = None
-    numerator: float = 0
-    denominator: float = 0
+    numerator: int | float = 0
+    denominator: int | float = 0
 
 
 class ServiceLevel(Struct, frozen=True, kw_only=True):
@@ -112,6 +112,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
 
     `heard_ms`: when its quietest source was last heard (null: never). `stale_at_ms`: the instant
     from which it is stale if nothing more is heard; null where it was never heard.
+    `position`: its place in the configuration, which is that on the wall; null for others.
     `entered_ms`: the waiting contacts' instants (oldest first, 200 at most, skew applied), from
     which the api keeps `pre_breach` and `longest_wait_s` true between rows.
     """
@@ -140,6 +141,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     windows: dict[WindowName, Window]
     trend: Trend
     entered_ms: list[int] = []
+    position: int | None = None
 
 
 class SourceRow(Struct, frozen=True, kw_only=True):

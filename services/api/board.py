@@ -132,9 +132,9 @@ class Board:
         )
 
     def queues_of(self, site: str, view: View) -> list[QueueRow]:
-        """The site's queues that `view` shows, by name."""
-        keys = sorted(key for key in self.queues if key[0] == site and view.shows(*key))
-        return [self.queues[key] for key in keys]
+        """The site's queues that `view` shows: as the configuration orders them, then others by name."""
+        rows = [row for key, row in self.queues.items() if key[0] == site and view.shows(*key)]
+        return sorted(rows, key=lambda row: (row.position is None, row.position or 0, row.queue))
 
     def worker_freshness(self, site: str, now_ms: int) -> Freshness:
         return freshness.of_worker(self.sites.get(site), self._received_ms.get(site, 0), now_ms)

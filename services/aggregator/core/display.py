@@ -102,6 +102,7 @@ class Display:
         return SiteRow(
             site=site.id,
             time_zone=site.time_zone,
+            label=site.config.site(site.id).label,
             as_of_ms=now_ms,
             freshness=freshness(heard, now_ms, is_catching_up=is_catching_up),
             age_ms=None,

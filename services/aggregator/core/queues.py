@@ -50,10 +50,11 @@ class Queue:
     """Counts of one queue, as of the last fact folded in and the last `advance`."""
 
     def __init__(
-        self, config: QueueConfig, calendar: Calendar, now_ms: int, *, long_ms: int, is_configured: bool
+        self, config: QueueConfig, calendar: Calendar, now_ms: int, *, long_ms: int, position: int | None
     ) -> None:
         self.config = config
-        self.is_configured = is_configured
+        self.position = position
+        """Its place in the configuration; None for a queue that appeared by itself."""
         self.calendar = calendar
         self.terms = terms_of(config, now_ms)
         self.windows = Windows()
@@ -76,6 +77,10 @@ class Queue:
         self.version = 0
         """Rises with everything that its row shows."""
         self._longest: dict[int, list[int]] = {}
+
+    @property
+    def is_configured(self) -> bool:
+        return self.position is not None
 
     @property
     def channel(self) -> Channel:

@@ -81,6 +81,7 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         windows={name: _window(name, queue, ahead, percentiles, around) for name in WindowName},
         trend=trend,
         entered_ms=since[:MAX_ENTERED],
+        position=queue.position,
     )
 
 

@@ -115,12 +115,16 @@ class Site:
                 self.calendar,
                 now_ms,
                 long_ms=_long_ms(rules),
-                is_configured=any(q.id == name and q.site == self.id for q in self.config.queues),
+                position=self._position(name),
             )
             self.queues[name] = queue
             self._rules[name] = rules
             self.tallies.seen(self._labels(queue))
         return queue
+
+    def _position(self, name: str) -> int | None:
+        places = (i for i, q in enumerate(self.config.queues) if q.id == name and q.site == self.id)
+        return next(places, None)
 
     def wrap_up_ms(self, source: str) -> int | None:
         """How long wrap-up lasts where its end is not told (SEMANTICS.md §5)."""
