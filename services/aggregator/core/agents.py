@@ -110,15 +110,26 @@ class Agent:
             if all(s.end_ms is not None for s in spans):
                 self.spans.pop(contact, None)
             return
-        served = _served_since([s for several in self.spans.values() for s in several], self.served)
-        if served != self._served_from:
-            self._served_from = served
+        if self._serve(before, spans):
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
             changed = min((s.start_ms for s in {*before} ^ {*spans}), default=None)
             if changed is not None:
-                keep = sum(1 for m in self.timeline if m.at_ms < changed)
+                keep = len(self.timeline)
+                while keep and self.timeline[keep - 1].at_ms >= changed:
+                    keep -= 1
                 self._replace(keep, self._from_spans(keep), change)
+
+    def _serve(self, before: tuple[Span, ...], after: tuple[Span, ...]) -> bool:
+        """Notes the queues that contacts came from; True when one is new, gone, or known otherwise since."""
+        served = _served_since(after, self._served_from)
+        if any(self._served_from.get(s.queue or "") == s.start_ms and s not in after for s in before):
+            every = (s for several in self.spans.values() for s in several)
+            served = _served_since(every, self.served)
+        if served == self._served_from:
+            return False
+        self._served_from = served
+        return True
 
     @property
     def tells_queues(self) -> bool:
@@ -222,7 +233,7 @@ class Agent:
             moments.append(structs.replace(frozen, queues=self._served(frozen.at_ms)))
         last = (kept or moments)[-1] if kept or moments else None
         begin = last.at_ms if last else -1
-        spans = _cut_wrap_up([s for spans in self.spans.values() for s in spans], begin)
+        spans = _cut_wrap_up([s for several in self.spans.values() for s in several], begin)
         edges = {e for s in spans for e in (s.start_ms, s.end_ms) if e is not None and e > begin}
         edges.update(t for t in self._served_from.values() if t > begin)
         if last is None and self.first_ms is not None:

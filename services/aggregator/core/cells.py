@@ -72,10 +72,13 @@ def contribution(visit: Visit, promise: Promise) -> Contribution:
         volumes = ((LEFT[outcome], 1),)
         called_back = int(within and outcome is Outcome.CALLBACK)
         parts = ((SL_MISSED, int(not within)), (SL_LEFT, 1), (SL_CALLBACK, called_back))
-    handled: Cells = ()
-    if visit.talk_ended_ms is not None:
-        handled = ((HANDLED, 1), (HANDLE_MS, visit.handle_ms))
+    handled = handling(visit) if visit.talk_ended_ms is not None else ()
     return Contribution(entered, volumes, decided, parts, number, visit.talk_ended_ms, handled)
+
+
+def handling(visit: Visit) -> Cells:
+    """The cells of a visit whose talk has ended, at the instant of that end."""
+    return ((HANDLED, 1), (HANDLE_MS, visit.handle_ms))
 
 
 def parts(counts: list[int], waiting_past: int) -> Parts:

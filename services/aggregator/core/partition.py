@@ -4,7 +4,7 @@ The shell restores it, folds records into it one by one, flushes what changed, p
 due. Every method is a plain function of what was folded and of the `now_ms` given.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -20,7 +20,7 @@ from services.aggregator.core.counts import CoreCounts
 from services.aggregator.core.display import Display
 from services.aggregator.core.observed import Observed
 from services.aggregator.core.site import Site
-from services.aggregator.core.site_state import Change, mark_everything, restore, take_changes
+from services.aggregator.core.site_state import Change, restore, take_changes
 
 BEHIND_ON_S = 2.0
 BEHIND_OFF_S = 1.0
@@ -86,12 +86,6 @@ class Partition:
         """Makes this worker the one that writes: its records carry a higher epoch from now on."""
         self.epoch += 1
         self._is_changed = True
-
-    def mark_everything(self) -> None:
-        """Everything is written again with the next flush (SEMANTICS.md §11)."""
-        self._is_changed = True
-        for site in self.sites.values():
-            mark_everything(site)
 
     def changes(self) -> list[Change]:
         """The state records changed since the last call; `applied` last, whenever there are any."""
@@ -212,9 +206,6 @@ _BYTES_PER_EVENT = 1024
 _BYTES_PER_QUEUE = 2048
 _CLOCK_SLACK_MS = 60_000
 """How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
-
-PartitionFactory = Callable[[int, Config, int], Partition]
-"""(number, configuration, now_ms) → a partition."""
 
 
 def _dead_letter(error: InvalidMessage, value: bytes, offset: int, now_ms: int) -> DeadLetter:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from schemas.config import QueueConfig
 from schemas.vocabulary import LIVE_CHANNELS, Channel, ServiceLevelDefinition
 from services.aggregator.core.calendar import Calendar, Day
-from services.aggregator.core.cells import SIZE, Promise, contribution
+from services.aggregator.core.cells import SIZE, Promise, contribution, handling
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.trend import Minutes
 from services.aggregator.core.visits import Visit
@@ -134,6 +134,18 @@ class Queue:
         else:
             self._count(visit, -1)
             self._forget(visit)
+        self.touch()
+
+    def handle(self, before: Visit, after: Visit) -> None:
+        """Counts what became different of a visit's handling, and only that."""
+        for visit, sign in ((before, -1), (after, 1)):
+            if visit.talk_ended_ms is None:
+                continue
+            cells = handling(visit)
+            self.windows.add(visit.talk_ended_ms, cells, sign)
+            count = self._day_count(self.calendar.day(visit.entered_ms))
+            if count is not None:
+                add_cells(count.cells, cells, sign)
         self.touch()
 
     def remember(self, visit: Visit) -> None:

@@ -165,9 +165,12 @@ class Site:
         known = {v.key: v for v in before.visits}
         for visit in after.visits:
             old = known.pop(visit.key, None)
-            if old is not None and old.same(visit):
-                continue
             queue = self.queue(visit.queue, now_ms)
+            if old is not None and old.waited_like(visit):
+                if not old.handled_like(visit):
+                    queue.handle(old, visit)
+                    self.tallies.told(self._labels(queue), old, visit)
+                continue
             if old is not None:
                 self.queues[old.queue].take(old)
                 self._to_review.add(old.queue)
@@ -268,7 +271,10 @@ class Site:
     # -- time ----------------------------------------------------------------------------------
 
     def advance(self, now_ms: int, *, is_live: bool) -> None:
-        """Moves on to now; `is_live`: rules are looked at (not while the log is being caught up with)."""
+        """Moves on to now; `is_live`: rules are looked at, silence means something.
+
+        Neither while the log is being caught up with: what is missing may be about to be folded.
+        """
         if now_ms // BUCKET_MS != self._bucket:
             self._bucket = now_ms // BUCKET_MS
             self.state_time.advance(now_ms, self.calendar.day(now_ms).start_ms)
@@ -276,9 +282,9 @@ class Site:
                 queue.advance(now_ms)
         is_new_second = now_ms // 1000 != self._second
         self._second = now_ms // 1000
-        self._expire(now_ms)
         if not is_live:
             return
+        self._expire(now_ms)
         names = set(self.queues) if is_new_second else self._due(now_ms) | self._to_review
         self._to_review.clear()
         for name in names:

@@ -43,18 +43,6 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
         site.alerts.is_changed = False
 
 
-def mark_everything(site: Site) -> None:
-    """Marks all as changed: another writer may have written in between (SEMANTICS.md §11)."""
-    site.changed_contacts.update(site.contacts)
-    site.changed_agents.update(site.agents)
-    for queue in site.queues.values():
-        queue.touch()
-        queue.windows.changed.update(queue.windows.buckets)
-        queue.state_time.changed.update(queue.state_time.buckets)
-    site.state_time.changed.update(site.state_time.buckets)
-    site.sources_changed = site.alerts.is_changed = True
-
-
 def restore(site: Site, stored: dict[str, list[tuple[list[str], Any]]], now_ms: int) -> None:
     """Rebuilds a fresh site from its records, by kind of record, as of the last flush."""
     for words, record in stored.get(r.QUEUE, ()):

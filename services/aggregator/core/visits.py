@@ -84,18 +84,18 @@ class Visit:
         self.wrapped = False
         """Whether the end of wrap-up has been told, so that `handle_ms` is whole."""
 
-    def same(self, other: "Visit") -> bool:
-        """Whether both count alike."""
+    def waited_like(self, other: "Visit") -> bool:
+        """Whether both count alike but for their handling."""
         return (
             self.entered_ms == other.entered_ms
             and self.outcome is other.outcome
             and self.ended_ms == other.ended_ms
-            and self.talk_ended_ms == other.talk_ended_ms
-            and self.handle_ms == other.handle_ms
             and self.queue == other.queue
             and self.source == other.source
-            and self.key == other.key
         )
+
+    def handled_like(self, other: "Visit") -> bool:
+        return self.talk_ended_ms == other.talk_ended_ms and self.handle_ms == other.handle_ms
 
     @property
     def wait_ms(self) -> int:
