@@ -30,17 +30,7 @@ from tests.data import asterisk
 from tests.doubles.ami_frames import PSEUDONYMS, source
 from tests.oracle import queue_log
 
-THRESHOLD_MS = 20_000
-OFFERED = {"support": 122, "sales": 62}
-"""From the SOURCE.md beside the capture; QueueParams has the other counters."""
-
-TRUNCATED = {
-    ("1795321231.83", "support"),  # abandoned after 20.521 s
-    ("1795321444.325", "support"),  # answered after 20.015 s
-    ("1795321685.609", "support"),  # answered after 20.020 s
-    ("1795321641.563", "sales"),  # answered after 20.022 s
-}
-"""All waits that Asterisk, which compares whole seconds, takes to be within 20 s and we do not."""
+THRESHOLD_MS = round(asterisk.THRESHOLD_S * 1000)
 
 
 class Visit(msgspec.Struct):
@@ -90,26 +80,15 @@ def visits() -> dict[str, Visit]:
     return found
 
 
-def own_counters() -> dict[str, dict[str, float]]:
-    """What Asterisk said of each queue at the end of the run."""
-    last = {
-        frame.get("Queue"): frame
-        for frame in frames()
-        if event_of(frame) == "QueueParams" and frame.get("ActionID") == "end"
-    }
-    names = ("Completed", "Abandoned", "ServicelevelPerf", "ServicelevelPerf2")
-    return {queue: {name: float(frame.get(name)) for name in names} for queue, frame in last.items()}
-
-
 @pytest.mark.parametrize("queue", ["support", "sales"])
 def test_counts_are_those_of_asterisk_itself(queue: str) -> None:
     mine = [visit for visit in visits().values() if visit.queue == queue]
     outcomes = Counter(visit.outcome for visit in mine)
-    own = own_counters()[queue]
+    own = asterisk.own_counters()[queue]
 
-    assert len(mine) == OFFERED[queue]
-    assert outcomes[Outcome.ANSWERED] == own["Completed"]
-    assert outcomes[Outcome.ABANDONED] + outcomes[Outcome.TIMEOUT] == own["Abandoned"]
+    assert len(mine) == asterisk.OFFERED[queue]
+    assert outcomes[Outcome.ANSWERED] == own.answered
+    assert outcomes[Outcome.ABANDONED] + outcomes[Outcome.TIMEOUT] == own.abandoned
     assert set(outcomes) <= {Outcome.ANSWERED, Outcome.ABANDONED, Outcome.TIMEOUT}
 
 
@@ -119,15 +98,15 @@ def test_service_levels_are_those_of_asterisk_but_for_waits_it_truncated(queue: 
     mine = [visit for visit in visits().values() if visit.queue == queue]
     answered = [visit for visit in mine if visit.outcome is Outcome.ANSWERED]
     abandoned = [visit for visit in mine if visit.outcome is not Outcome.ANSWERED]
-    near = [v for v in mine if v.wait_ms > THRESHOLD_MS and (v.contact, v.queue) in TRUNCATED]
-    own = own_counters()[queue]
+    near = [v for v in mine if v.wait_ms > THRESHOLD_MS and (v.contact, v.queue) in asterisk.TRUNCATED]
+    own = asterisk.own_counters()[queue]
 
     def share(within: list[Visit], of: list[Visit], *, allow: list[Visit]) -> float:
         met = sum(visit.wait_ms <= THRESHOLD_MS or visit in allow for visit in within)
         return round(100 * met / len(of), 1)
 
-    assert share(answered, answered, allow=near) == own["ServicelevelPerf"]
-    assert share(mine, [*answered, *abandoned], allow=near) == own["ServicelevelPerf2"]
+    assert share(answered, answered, allow=near) == own.service_level
+    assert share(mine, [*answered, *abandoned], allow=near) == own.service_level_2
 
 
 def test_the_waits_that_asterisk_truncated_into_the_threshold_are_listed() -> None:
@@ -138,7 +117,7 @@ def test_the_waits_that_asterisk_truncated_into_the_threshold_are_listed() -> No
         if visit.wait_ms > THRESHOLD_MS and (log[visit.contact, visit.queue].wait_s or 0) <= 20
     }
 
-    assert set(inside_by_truncation) == TRUNCATED
+    assert set(inside_by_truncation) == asterisk.TRUNCATED
     assert all(wait_ms < THRESHOLD_MS + 1_000 for wait_ms in inside_by_truncation.values())
 
 
