@@ -2,6 +2,10 @@
 
 When what is sent, and how, is `sending.py`'s matter; here are the command, the file and the answer.
 Sending a capture twice changes nothing: ids come from the capture as it is.
+
+Standard output holds the summary and nothing else. What is sent is what everybody may post, so
+`rank` and `inferred` are lost on the way (INTERFACE.md §4 has no place for them): where sources
+contradict each other, a replayed fact counts as one of rank 0.
 """
 
 import argparse
@@ -23,6 +27,7 @@ from services.ingest.credentials import pseudonym_key
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.sending import Tally, plan, send
 from services.runtime import config as configuration
+from services.runtime import log as logs
 from services.runtime.clock import now_ms
 from services.runtime.options import default_data, file_in_force
 
@@ -35,6 +40,7 @@ CHUNK_BYTES = 1 << 16
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit codes: 0 all accepted, 1 not all, 2 wrong use (INTERFACE.md §2)."""
     arguments = _parser().parse_args(argv)
+    logs.set_up("replay")
     try:
         config = configuration.load(file_in_force(arguments.config))
         source = _source(arguments, config)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TextIO
 
 import aiohttp
@@ -21,6 +21,8 @@ AWAY_S = 10.0
 """How long ingest may not be reached at all."""
 BUSY_S = 300.0
 """How long ingest may ask to wait (429, 503)."""
+AFTER_S = 60.0
+"""How long the end waits for what timers tell (wrap-up), so that no agent stays as the recording left him."""
 SHOWN = 10
 """Rejected events that are named; the others are counted."""
 
@@ -96,23 +98,35 @@ class Tally:
 async def send(
     events: Sequence[SourceEvent], after: Sequence[SourceEvent], *, url: str, schedule: Plan
 ) -> Tally:
-    """Posts `events` as planned, then what of `after` lies before the moment at which all is sent.
+    """Posts `events` as planned, then `after`, each when it happens; what happens over `AFTER_S` later, not.
 
     Raises `Unavailable` when ingest does not take them.
     """
     sent = Tally(len(events))
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
-        for due_ms, part in batches(events, schedule):
-            await asyncio.sleep(max(0, due_ms - now_ms()) / 1000)
-            sent.add(part, await _post(session, url, batch(part, shift_ms=schedule.shift_ms)))
-            sent.show(sys.stderr)
-        over_ms = now_ms() - schedule.shift_ms
-        late = [event for event in after if event.occurred_ms <= over_ms]
-        for start in range(0, len(late), BATCH):
-            part = late[start : start + BATCH]
-            sent.add(part, await _post(session, url, batch(part, shift_ms=schedule.shift_ms)))
+
+        async def post(parts: Iterable[tuple[int, list[SourceEvent]]]) -> None:
+            for due_ms, part in parts:
+                await asyncio.sleep(max(0, due_ms - now_ms()) / 1000)
+                sent.add(part, await _post(session, url, batch(part, shift_ms=schedule.shift_ms)))
+                sent.show(sys.stderr)
+
+        await post(batches(events, schedule))
+        soon = within(after, schedule, until_ms=now_ms() + round(AFTER_S * 1000))
+        sent.total += len(soon)
+        await post(batches(soon, as_it_happens(schedule)))
     sent.show(sys.stderr, end="\n")
     return sent
+
+
+def within(after: Sequence[SourceEvent], schedule: Plan, *, until_ms: int) -> list[SourceEvent]:
+    """Those whose instant, moved, comes until then."""
+    return [event for event in after if event.occurred_ms + schedule.shift_ms <= until_ms]
+
+
+def as_it_happens(schedule: Plan) -> Plan:
+    """The same instants, each event to be sent at its own, moved."""
+    return msgspec.structs.replace(schedule, start_ms=schedule.shift_ms, first_ms=0, speed=1.0)
 
 
 def batches(events: Sequence[SourceEvent], schedule: Plan) -> Iterator[tuple[int, list[SourceEvent]]]:

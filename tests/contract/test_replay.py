@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gzip
+import logging
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,9 +11,10 @@ from pathlib import Path
 from threading import Thread, Timer
 
 import pytest
+import structlog
 from prometheus_client import CollectorRegistry
 
-from schemas.events import AgentStateChanged, Event, QueueEntered, QueueLeft, WrapEnd
+from schemas.events import AgentStateChanged, Event, QueueEntered, QueueLeft, WrapEnd, WrapStart
 from services.ingest.admission import Admission
 from services.ingest.http import create_app
 from services.ingest.intake import Door
@@ -72,6 +74,16 @@ def ingest() -> Iterator[Ingest]:
 def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIE_PSEUDONYM_KEY", "0123456789abcdef")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """The command sets up logging, which is the process's own: put back what it was."""
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
 
 
 @pytest.fixture
@@ -143,6 +155,32 @@ def test_paced_it_takes_as_long_as_it_was_over_the_speed(ingest: Ingest) -> None
     assert code == 0
     assert time.monotonic() - start_s > 13.5 / 40
     assert all(event.occurred_ms <= event.received_ms for event in ingest.events())
+
+
+def test_a_wrap_up_that_runs_at_the_end_is_ended_when_it_is_over(ingest: Ingest, tmp_path: Path) -> None:
+    file = tmp_path / "wrap.toml"
+    file.write_text(
+        '[[sites]]\nid = "paris"\n[[sources]]\nid = "pbx1"\nkind = "asterisk_ami"\nsite = "paris"\n'
+        'user = "w"\nsecret_env = "PBX1_SECRET"\nwrap_up_s = 0.3\n'
+    )
+    told = ["--site", "paris", "--source", "pbx1", "--config", str(file)]
+
+    assert ingest.replay(str(asterisk.COMPLETE_WITHOUT_CHANNEL), *told) == 0
+    start, end = (next(e for e in ingest.events() if isinstance(e, kind)) for kind in (WrapStart, WrapEnd))
+    assert end.occurred_ms - start.occurred_ms == 300
+    assert all(event.occurred_ms <= event.received_ms for event in ingest.events())
+
+
+def test_standard_output_holds_the_summary_alone(ingest: Ingest, capfd: pytest.CaptureFixture[str]) -> None:
+    """The warning is of a library, and of ours; whoever reads the summary must not have to look for it."""
+    assert ingest.replay(str(asterisk.COMPLETE_WITHOUT_CHANNEL), "--site", "paris") == 0
+    structlog.get_logger().warning("said_by_us")
+    logging.getLogger("asyncio").warning("said by a library")
+    told = capfd.readouterr()
+
+    assert len(told.out.splitlines()) == 1
+    assert " warning replay said_by_us" in told.err
+    assert 'warning replay asyncio says="said by a library"' in told.err
 
 
 def test_rejected_events_are_named_and_fail(capsys: pytest.CaptureFixture[str]) -> None:

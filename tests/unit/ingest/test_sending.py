@@ -7,7 +7,7 @@ from schemas.events import QueueEntered, SourceEvent
 from services.ingest import cloudevents
 from services.ingest.cloudevents import Taken, read_structured
 from services.ingest.outgoing import cloud_event, instant
-from services.ingest.sending import BATCH, batches, plan
+from services.ingest.sending import BATCH, as_it_happens, batches, plan, within
 from tests.unit.ingest.posts import PSEUDONYMS
 
 START_MS = 1_795_341_600_000
@@ -45,6 +45,17 @@ def test_no_event_is_sent_before_it_happened(speed: float) -> None:
 
     assert [event for _, part in sent for event in part] == events
     assert all(event.occurred_ms + schedule.shift_ms <= due_ms for due_ms, part in sent for event in part)
+
+
+@pytest.mark.parametrize("speed", [None, 4.0])
+def test_what_timers_tell_is_sent_when_it_happens_if_that_is_soon(speed: float | None) -> None:
+    schedule = plan([entered(1_000), entered(9_000)], start_ms=START_MS, speed=speed, is_shifted=True)
+    over_ms = 9_000 + schedule.shift_ms
+    soon, late = [entered(12_000), entered(12_000)], entered(9_001 + 60_000)
+    found = within([*soon, late], schedule, until_ms=over_ms + 60_000)
+
+    assert found == soon
+    assert list(batches(found, as_it_happens(schedule))) == [(over_ms + 3_000, soon)]
 
 
 def test_unshifted_instants_stay() -> None:
