@@ -9,7 +9,7 @@ import pytest
 from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, action
 from services.ingest.adapters.asterisk_ami.wire import event_of, instant_us
 from tests.data import asterisk
-from tests.doubles.ami_frames import frame, member, member_row
+from tests.doubles.ami_frames import START_MS, frame, member, member_row
 from tests.doubles.ami_server import NONCE, AmiServer
 
 
@@ -153,6 +153,23 @@ async def test_it_plays_the_capture_byte_for_byte_but_for_answers(
     await playing
 
     assert heard == events
+
+
+async def test_it_plays_it_at_another_time(server: AmiServer, manager: Manager) -> None:
+    """Every instant moves alike; what never was stays 0, and names of channels stay what they are."""
+    server.shift_s = 86_400
+    await manager.log_in()
+    await manager.next()
+    heard = []
+    for event, at_s, never in (("QueueMemberPause", 1.25, 0), ("AgentConnect", 2.5, 0)):
+        moved = frame(event, at_s, Uniqueid="1795321200.7", LastCall=1_795_321_190, LoginTime=never)
+        await server.play(moved.raw.replace("\n", "\r\n").encode() + b"\r\n\r\n")
+        heard.append(await manager.next())
+
+    first_us = (START_MS // 1000 + server.shift_s) * 1_000_000
+    assert [instant_us(each) for each in heard] == [first_us + 1_250_000, first_us + 2_500_000]
+    assert {each.get("LastCall") for each in heard} == {str(1_795_321_190 + server.shift_s)}
+    assert {(each.get("LoginTime"), each.get("Uniqueid")) for each in heard} == {("0", "1795321200.7")}
 
 
 async def test_it_cuts_in_the_middle_of_a_frame(server: AmiServer, manager: Manager) -> None:

@@ -2,13 +2,14 @@
 
 It keeps what app_queue would know (who waits, who is a member) from the frames it plays, so that a
 QueueStatus answer is true at that moment; its clock is that of the last frame played, and runs on.
-Frames that are
-played while nobody is connected are missed, as with the real one. Its misbehaviours are attributes.
+Frames that are played while nobody is connected are missed, as with the real one. Its misbehaviours
+are attributes.
 """
 
 import asyncio
 import contextlib
 import hashlib
+import re
 import time
 from collections.abc import Iterator
 
@@ -20,10 +21,14 @@ NONCE = "158278271"
 _OWN = frozenset({"FullyBooted", "QueueParams", "QueueMember", "QueueEntry", "QueueStatusComplete"})
 """Events of a capture that answer somebody else; the server says its own."""
 
+_INSTANTS = re.compile(r"^((?:Timestamp|LastCall|LastPause|LoginTime): )(\d{9,})", re.MULTILINE)
+"""Never called, never paused: 0, which stays."""
+
 
 class AmiServer:
     """Use as `async with AmiServer() as server`. `port` is free and chosen by the system.
 
+    `shift_s`: whole seconds by which every instant of what is played is moved.
     `knows_challenge`, `says_booted`, `answers_ping`, `answers_status`, `allows_status`,
     `has_timestamps`: what it does like the real one. `logins` counts who was let in, `refused` who was
     not; `actions` are all it was asked, by name.
@@ -43,6 +48,7 @@ class AmiServer:
         self.refused = 0
         self.actions: list[str] = []
         self.port = 0
+        self.shift_s = 0
         self._clock_us = clock_us
         self._set_s = time.monotonic()
         self._sessions: set[_Session] = set()
@@ -109,7 +115,7 @@ class AmiServer:
                 await self._say(raw[: max(0, cut_at - first)])
                 await self._end()
                 return
-            await self.event(frame)
+            await self.event(_moved(frame, self.shift_s))
 
     async def event(self, frame: Frame) -> None:
         """One event to every manager, and into what a snapshot says."""
@@ -282,6 +288,11 @@ class _Session:
 
 def _encode(headers: list[tuple[str, str]]) -> bytes:
     return "".join(f"{key}: {value}\r\n" for key, value in headers).encode() + b"\r\n"
+
+
+def _moved(frame: Frame, by_s: int) -> Frame:
+    """The same with its instants that much later: Timestamp, and the headers in whole epoch seconds."""
+    return Frame(_INSTANTS.sub(lambda m: f"{m[1]}{int(m[2]) + by_s}", frame.raw)) if by_s else frame
 
 
 def _frames_of(data: bytes) -> Iterator[tuple[Frame, int, bytes]]:
