@@ -175,7 +175,7 @@ class Holdings:
             self._follow_time(holding, now)
         await self._flush(holdings)
         for holding in holdings:
-            await self._publish(holding, everything=everything)
+            await self._publish(holding, now, everything=everything)
         self._arm(now)
 
     def _follow_time(self, holding: Holding, now: int) -> None:
@@ -211,13 +211,14 @@ class Holdings:
         for holding in holdings:
             self._metrics.count(holding.partition.observe())
 
-    async def _publish(self, holding: Holding, *, everything: bool) -> None:
+    async def _publish(self, holding: Holding, now: int, *, everything: bool) -> None:
+        """Rows are of the instant that the partition was moved to, not of now: the flush took a while."""
         partition = holding.partition
         waiting = partition.outbox()
         if waiting:
             await self._publisher.send(waiting)
             partition.published(waiting)
-        rows = partition.rows(now_ms(), everything=everything)
+        rows = partition.rows(now, everything=everything)
         if rows and self._lease.holds():
             await self._publisher.send_rows(holding.number, rows)
 

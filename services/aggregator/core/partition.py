@@ -47,6 +47,8 @@ class Partition:
         self.sites: dict[str, Site] = {}
         self.behind_s = 0.0
         self.is_catching_up = False
+        self._has_backlog = False
+        """Whether events found at the start are still to be folded: rules wait for them."""
         self._displays: dict[str, Display] = {}
         self._observed = Observed(config)
         self._clock_ms = 0
@@ -127,27 +129,36 @@ class Partition:
 
     def set_lag(self, *, end_reached: bool, last_appended_ms: int | None, now_ms: int) -> None:
         """How far behind the log the fold is (SEMANTICS.md §6): on above 2 s, off below 1 s."""
-        if end_reached or last_appended_ms is None:
+        if end_reached:
             self.behind_s = 0.0
-        else:
-            self.behind_s = max(0, now_ms - last_appended_ms) / 1000
+        else:  # before the first record is folded, the newest receipt in the state is the best we know
+            since_ms = last_appended_ms or self._clock_ms or now_ms
+            self.behind_s = max(0, now_ms - since_ms) / 1000
         self.is_catching_up = self.behind_s > (BEHIND_OFF_S if self.is_catching_up else BEHIND_ON_S)
+        if end_reached or last_appended_ms is None:
+            self._has_backlog = not end_reached
+        elif self.behind_s < BEHIND_OFF_S:
+            self._has_backlog = False
 
     # -- time ----------------------------------------------------------------------------------
 
     def advance(self, now_ms: int) -> None:
         """Time-driven transitions: windows, deadlines, silence. Rules wait while the log is behind."""
         for site in self.sites.values():
-            site.advance(now_ms, is_live=not self.is_catching_up)
+            site.advance(now_ms, is_live=self._is_live)
         if not self.is_catching_up and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
             self._swept_ms = self._clock_ms
             for site in self.sites.values():
                 site.clock_ms = self._clock_ms
                 site.sweep()
 
+    @property
+    def _is_live(self) -> bool:
+        return not (self._has_backlog or self.is_catching_up)
+
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When `advance` must be called next for a wait rule; None while catching up."""
-        if self.is_catching_up:
+        if not self._is_live:
             return None
         deadlines = (site.next_deadline_ms(now_ms) for site in self.sites.values())
         return min((d for d in deadlines if d is not None), default=None)
