@@ -104,7 +104,10 @@ def _up(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    """`up` on the demo's own settings and in a data folder of its own, with the simulated centre."""
+    """`up` on the demo's own settings and in a data folder of its own, with the simulated centre.
+
+    Its Kafka starts empty: a simulated past beside that of an earlier demo would count twice.
+    """
     from services.cli.supervise import Program
 
     with resources.as_file(resources.files("services.cli.demo").joinpath("vigie.toml")) as built_in:
@@ -138,6 +141,7 @@ def _run_system(
         data=(arguments.data or default_data()).resolve(),
         kafka=arguments.kafka or config.kafka.bootstrap,
         extra=extra,
+        is_fresh=extra is not None,
     )
     return asyncio.run(up(plan))
 

@@ -6,6 +6,7 @@ together. What keeps them running is `supervise.py`.
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import threading
@@ -38,7 +39,7 @@ log = structlog.get_logger()
 
 class Plan(Struct, frozen=True, kw_only=True):
     """What to start. `kafka` None: the embedded one. `extra`: given the instant (ms) at which ingest
-    is ready, what to start then.
+    is ready, what to start then. `is_fresh`: the embedded Kafka starts empty, whatever it held.
     """
 
     config: Config
@@ -46,6 +47,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     data: Path
     kafka: str | None
     extra: Callable[[int], Program] | None = None
+    is_fresh: bool = False
 
 
 async def up(plan: Plan) -> int:
@@ -81,6 +83,8 @@ async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: c
 
 
 async def _start(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
+    if plan.is_fresh and plan.kafka is None:
+        await _in_thread(lambda: shutil.rmtree(plan.data / "kafka", ignore_errors=True))
     bootstrap = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
     await _declare_topics(bootstrap, plan.config.kafka.partitions)
     for name in SERVICES:
