@@ -108,12 +108,13 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     Its Kafka starts empty: a simulated past beside that of an earlier demo would count twice.
     """
+    from services.cli.demo.data import own_folder
     from services.cli.supervise import Program
 
     with resources.as_file(resources.files("services.cli.demo").joinpath("vigie.toml")) as built_in:
         file = arguments.config or built_in
         config = configuration.load(file, environment=os.environ)
-        arguments.data = arguments.data or default_data() / "demo"
+        arguments.data = arguments.data or own_folder()
         told = [f"--ingest=http://{config.http.ingest}"]
         told += [f"--rate={arguments.rate:g}"] if arguments.rate is not None else []
         told += [f"--seed={arguments.seed}"] if arguments.seed is not None else []

@@ -6,7 +6,6 @@ together. What keeps them running is `supervise.py`.
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ from msgspec import Struct
 from schemas.config import Config
 from schemas.errors import Misconfigured, Unavailable
 from services.cli import broker, topics
+from services.cli.demo.data import keep, start_afresh
 from services.cli.supervise import Program, Supervisor
 from services.runtime.clock import now_ms
 from services.runtime.process import listen
@@ -83,8 +83,8 @@ async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: c
 
 
 async def _start(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
-    if plan.is_fresh and plan.kafka is None:
-        await _in_thread(lambda: shutil.rmtree(plan.data / "kafka", ignore_errors=True))
+    if plan.kafka is None:
+        await _in_thread(lambda: (start_afresh if plan.is_fresh else keep)(plan.data))
     bootstrap = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
     await _declare_topics(bootstrap, plan.config.kafka.partitions)
     for name in SERVICES:
