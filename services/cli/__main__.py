@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from schemas.config import Config
 from schemas.errors import Misconfigured, Unavailable
+from services.cli.demo.data import own_folder
 from services.runtime import config as configuration
 from services.runtime import log as logs
 from services.runtime.options import add_arguments, default_data, file_in_force, parse
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(run=_up)
 
     demo = commands.add_parser("demo", help="the whole system with a simulated contact centre")
-    add_arguments(demo)
+    add_arguments(demo, file="the demo's own", data=own_folder())
     demo.add_argument("--rate", type=float, metavar="CONTACTS_PER_MIN", help="how busy it is, on average")
     demo.add_argument("--seed", type=int, metavar="N", help="the same number gives the same day again")
     demo.set_defaults(run=_demo)
@@ -108,7 +109,6 @@ def _demo(arguments: argparse.Namespace) -> int:
 
     Its Kafka starts empty: a simulated past beside that of an earlier demo would count twice.
     """
-    from services.cli.demo.data import own_folder
     from services.cli.supervise import Program
 
     with resources.as_file(resources.files("services.cli.demo").joinpath("vigie.toml")) as built_in:

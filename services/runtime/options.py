@@ -48,15 +48,17 @@ def parse(service: str, argv: Sequence[str] | None) -> Options:
     return Options(config=config, bootstrap=bootstrap, data=data, service=service, slot=arguments.slot)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """`--config`, `--data` and `--kafka`, alike for every command."""
+def add_arguments(
+    parser: argparse.ArgumentParser,
+    *,
+    file: str = "vigie.toml in the current folder, or the defaults if there is none",
+    data: Path | None = None,
+) -> None:
+    """`--config`, `--data` and `--kafka`, alike for every command; `file`, `data`: what they are left out."""
+    parser.add_argument("--config", type=Path, metavar="FILE", help=f"settings; left out: {file}")
     parser.add_argument(
-        "--config",
-        type=Path,
-        metavar="FILE",
-        help="settings; left out: vigie.toml in the current folder, or the defaults if there is none",
+        "--data", type=Path, metavar="DIR", help=f"data folder; left out: {data or default_data()}"
     )
-    parser.add_argument("--data", type=Path, metavar="DIR", help=f"data folder; left out: {default_data()}")
     parser.add_argument(
         "--kafka", metavar="HOST:PORT", help="Kafka to use, instead of [kafka] bootstrap or the embedded one"
     )
