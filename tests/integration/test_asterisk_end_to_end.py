@@ -113,7 +113,7 @@ async def test_the_board_counts_what_asterisk_counted(manager: AmiServer, tmp_pa
             assert facts(again[queue]) == facts(heard[queue])
 
         started.process.send_signal(signal.SIGTERM)
-        assert started.wait_for_end() == 0
+        assert await asyncio.to_thread(started.wait_for_end) == 0
         assert not [line for line in started.lines if " error " in line]
 
 
