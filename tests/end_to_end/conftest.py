@@ -1,20 +1,21 @@
-"""One browser for all, and a board on a stage: page and api are real, rows are scripted."""
+"""One browser and one running system for all; and a board on a stage: page and api real, rows scripted."""
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute
 
 from tests.end_to_end.browser import Watched, chromium
+from tests.end_to_end.running_system import RunningSystem, running_system
 from tests.end_to_end.wallboard_rows import Scene
 from tests.end_to_end.wallboard_server import Stage
 
 SIZES = {"tv": (1920, 1080), "desk": (1440, 900)}
-
 
 RunModule = Callable[..., Awaitable[Any]]
 
@@ -46,6 +47,13 @@ class OpenBoard(Protocol):
         with_clock: bool = False,
         line: Line | None = None,
     ) -> Awaitable[Opened]: ...
+
+
+@pytest.fixture(scope="session")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningSystem]:
+    """The whole system, started once. Who hurts it leaves it well."""
+    with running_system(tmp_path_factory.mktemp("system")) as started:
+        yield started
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
