@@ -55,7 +55,14 @@ class _Bins:
 class Metrics(Collector):
     """Counts of this process since its start; partitions that have left keep theirs."""
 
-    def __init__(self, registry: CollectorRegistry, *, version: str, sources: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        version: str,
+        sources: Sequence[str] = (),
+        rules: Sequence[str] = (),
+    ) -> None:
         self._version = version
         self._offered: Counter[QueueLabels] = Counter()
         self._left: Counter[tuple[QueueLabels, Outcome]] = Counter()
@@ -66,7 +73,7 @@ class Metrics(Collector):
             for reason in (Reason.ACCEPTED, Reason.DUPLICATE, Reason.LATE):
                 self._events[source, reason] = 0
         self._dead_letters: Counter[str] = Counter({str(Reason.INVALID): 0, str(Reason.FUTURE): 0})
-        self._delays: dict[str, _Bins] = {}
+        self._delays = {rule: _Bins(_DELAY_S) for rule in rules}
         self._event_lag = _Bins(_LAG_S)
         self._fold, self._flush = _Bins(_WORK_S), _Bins(_WORK_S)
         self._lag: dict[int, int] = {}

@@ -79,7 +79,10 @@ def run(settings: Settings, config: Config, make: Make) -> int:
     asyncio.set_event_loop(loop)
     registry = CollectorRegistry()
     metrics = Metrics(
-        registry, version=importlib.metadata.version("vigie"), sources=[each.id for each in config.sources]
+        registry,
+        version=importlib.metadata.version("vigie"),
+        sources=[each.id for each in config.sources],
+        rules=[each.id for each in config.rules],
     )
     app = create_app(settings, config, make=make, registry=registry, metrics=metrics)
     # under these names Faust tells once more what we say: starts, stops, and the failure that ends us

@@ -12,6 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from schemas.board import QueueRow, Window
+from schemas.config import RuleConfig
 from schemas.vocabulary import OPEN_ALERT_STATES, Freshness
 from services.api import freshness
 from services.api.board import Board, View
@@ -78,9 +79,12 @@ class Metrics:
 
 
 class BoardCollector(Collector):
-    """The board's figures at the instant of the scrape."""
+    """The board's figures at the instant of the scrape. `rules`: those in force, whose count starts at 0."""
 
-    def __init__(self, board: Board, hub: Hub, clock: Callable[[], int]) -> None:
+    def __init__(
+        self, board: Board, hub: Hub, clock: Callable[[], int], rules: Iterable[RuleConfig] = ()
+    ) -> None:
+        self._rules = [(rule.id, str(rule.severity)) for rule in rules]
         self._board = board
         self._hub = hub
         self._clock = clock
@@ -121,7 +125,7 @@ class BoardCollector(Collector):
             "Alerts that are firing, acknowledged, snoozed or suppressed.",
             labels=["rule", "severity"],
         )
-        counts: dict[tuple[str, str], int] = {}
+        counts: dict[tuple[str, str], int] = dict.fromkeys(self._rules, 0)
         for alert in self._board.alerts_newest_first(View()):
             key = (alert.rule, str(alert.severity))
             counts[key] = counts.get(key, 0) + (alert.state in OPEN_ALERT_STATES)

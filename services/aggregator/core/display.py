@@ -50,6 +50,7 @@ class Display:
         self.site = site
         self._queues: dict[str, _Shown] = {}
         self._site_ms = 0
+        self._agents_ms = 0
 
     def rows(
         self, now_ms: int, *, behind_s: float, is_catching_up: bool, everything: bool = False
@@ -68,6 +69,8 @@ class Display:
         if everything or now_ms - self._site_ms >= SECOND_MS or now_ms < self._site_ms:
             self._site_ms = now_ms
             yield site_key(site.id), self._site_row(now_ms, behind_s, is_catching_up=is_catching_up)
+        if everything or now_ms - self._agents_ms >= ROW_EVERY_MS or now_ms < self._agents_ms:
+            self._agents_ms = now_ms
             for name in set(site.agents) if everything else site.shown_agents:
                 yield agent_key(site.id, name), agent_row(site.id, site.agents[name], now_ms)
             site.shown_agents.clear()

@@ -50,7 +50,7 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
     """The whole row of a queue, as of now."""
     now_ms = around.now_ms
     config = queue.config
-    since = waiting_since(queue, around.skews)
+    since = queue.since_ms(around.skews)
     ahead = _ahead(around.agents, now_ms, config.id)
     return QueueRow(
         site=config.site,
@@ -83,13 +83,6 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         entered_ms=since[:MAX_ENTERED],
         position=queue.position,
     )
-
-
-def waiting_since(queue: Queue, skews: dict[str, int]) -> list[int]:
-    """Instants of entry on our clock, oldest first (SEMANTICS.md §2)."""
-    if not skews:
-        return queue.entered
-    return sorted(v.entered_ms + skews.get(v.source, 0) for v in queue.waiting.values())
 
 
 def freshness(heard: Heard, now_ms: int, *, is_catching_up: bool) -> Freshness:
@@ -149,7 +142,7 @@ def trend(queue: Queue, around: Surroundings) -> Trend:
     now_ms = around.now_ms
     last = now_ms // MINUTE_MS
     first = last - POINTS + 1
-    since = waiting_since(queue, around.skews)
+    since = queue.since_ms(around.skews)
     oldest = since[0] if since else None
     points = [_point(queue, around, minute) for minute in range(first, last + 1)]
     longest = (
@@ -197,14 +190,16 @@ def _window(
         day = queue.days.get(queue.today.number)
         start, counts = midnight_ms, day.cells if day else _EMPTY
         longest = queue.longest_today_ms()
+        end = queue.today.end_ms
     else:
         total = queue.windows.totals[name]
         start, counts = total.first * BUCKET_MS, total.cells
         longest = queue.windows.longest_ms(total)
+        end = _NEVER_MS
     place = bisect_left(queue.entered, start)
-    if place < len(queue.entered):
+    waiting = bisect_left(queue.entered, end) - place
+    if waiting:
         longest = max(longest or 0, now_ms - queue.entered[place])
-    waiting = len(queue.entered) - place
     by_entry = not queue.terms.is_deferred or name is WindowName.TODAY
     past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
     offered = _closed(counts) + waiting
