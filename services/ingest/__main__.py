@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from services.ingest import heartbeats, sources
 from services.ingest.admission import Admission
@@ -33,6 +33,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     # The publisher tells, once, that Kafka is away and back; aiokafka would at every attempt.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
 
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
     publisher = Publisher(options.bootstrap, metrics=metrics)
     door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))

@@ -33,6 +33,8 @@ def test_takes_events_and_drains_when_told(tmp_path: Path, broker: str) -> None:
             assert (answer.status, json.load(answer)) == (202, {"accepted": 1, "rejected": []})
         with urllib.request.urlopen(f"http://{address}/health/ready") as answer:
             assert answer.status == 200
+        with urllib.request.urlopen(f"http://{address}/metrics") as answer:
+            assert b"_created" not in answer.read(), "a second series beside each counter"
         started.process.send_signal(signal.SIGTERM)
         assert started.wait_for_end() == 0
 
