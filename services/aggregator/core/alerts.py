@@ -15,7 +15,7 @@ from schemas.config import QueueConfig, RuleConfig
 from schemas.events import AlertAcknowledge, AlertCommand
 from schemas.expressions import Expression, settings_of
 from schemas.vocabulary import OPEN_ALERT_STATES, AlertState
-from services.aggregator.core.episodes import Key, Span, Wait, first_crossing, over_at
+from services.aggregator.core.episodes import SKEW_DRIFT_MS, Key, Span, Wait, first_crossing, over_at
 
 KEPT_ENDED = 50
 LATE_AFTER_MS = 2000
@@ -68,13 +68,17 @@ class Watch(Struct, array_like=True):
 class Situation(NamedTuple):
     """What a queue looks like when its rules are looked at.
 
-    `missing(key)`: whether nothing is known any more of that visit (its facts are too old).
+    `missing`: nothing is known any more of the visit that opened the episode (its facts are too old).
+    `longest_ms`: longest wait of those waiting, 0 when nobody is. `looked_ms`: when rules were last
+    looked at; what began and ended since is still to be told.
     """
 
     queue: QueueConfig
     waits: list[Wait]
     missing: bool
     waiting: int
+    longest_ms: int
+    looked_ms: int
     is_stale: bool
     is_open: bool
     now_ms: int
@@ -127,6 +131,7 @@ class AlertBook:
             watch = Watch()
         if not now.is_open:
             self._withdraw(watch, now.now_ms)
+            self._pass_over(watch, rule, now)
         elif now.is_stale:
             self._suppress(watch, now.now_ms)
         else:
@@ -135,7 +140,7 @@ class AlertBook:
                 if not self._step(watch, rule, now):
                     break
         if watch.alert_id is not None or watch.past:
-            watch.past = [s for s in watch.past if s.ended_ms > now.now_ms - _FORGET_MS]
+            self._forget_past(watch, rule, now)
             self.stored.watches[key] = watch
 
     def command(self, command: AlertCommand) -> None:
@@ -179,8 +184,7 @@ class AlertBook:
         if watch.alert_id is not None:
             return self._step_open(watch, rule, now)
         waits, now_ms = now.waits, now.now_ms
-        since = now_ms - _FORGET_MS
-        crossing = first_crossing(waits, rule.limit_ms, known=watch.past, since_ms=since, now_ms=now_ms)
+        crossing = _next_crossing(watch, rule, now)
         if crossing is None:
             return False
         crossed = crossing.entered_ms + rule.limit_ms
@@ -190,7 +194,7 @@ class AlertBook:
             ended = structs.replace(alert, state=AlertState.RESOLVED, resolved_ms=over, late=True)
             self._put(ended)
             self._publish(ended)
-            watch.past = [*watch.past, Span(crossed, over)]
+            watch.past = [*watch.past, Span(crossed, over, alert.crossed_ms)]
             return True
         self._put(alert)
         self._publish(alert)
@@ -207,9 +211,11 @@ class AlertBook:
         trigger = next((w for w in now.waits if w.key == watch.trigger), None)
         if trigger is not None:
             crossed += trigger.skew_ms
-        was_due = trigger.reaches(rule.limit_ms, now.now_ms) if trigger else now.missing
+        # The skew may have been measured anew since: that alone does not take back what was due.
+        latest_ms = now.now_ms + SKEW_DRIFT_MS
+        was_due = trigger.reaches(rule.limit_ms, latest_ms) if trigger else now.missing
         if not was_due or (trigger and trigger.entered_ms + rule.limit_ms != crossed):
-            self._end(watch, alert, now.now_ms, Span(crossed, crossed), now, reason="corrected")
+            self._end(watch, alert, now, Span(crossed, crossed, alert.crossed_ms), reason="corrected")
             return True
         over = over_at(now.waits, rule.clear_ms, from_ms=max(crossed, watch.seen_ms), now_ms=now.now_ms)
         if over is None:
@@ -217,7 +223,7 @@ class AlertBook:
                 watch.seen_ms = now.now_ms
                 self.is_changed = True
             return False
-        self._end(watch, alert, over, Span(crossed, over), now, reason=None)
+        self._end(watch, alert, now, Span(crossed, over, alert.crossed_ms), reason=None)
         return True
 
     def _begin(self, rule: WaitRule, crossing: Wait, now: Situation, watch: Watch) -> Alert:
@@ -235,7 +241,7 @@ class AlertBook:
             team=queue.team,
             state=AlertState.FIRING,
             metric=config.metric,
-            value=_seconds(_longest(now)),
+            value=_seconds(now.longest_ms),
             threshold=rule.limit_ms / 1000,
             crossed_ms=told_ms,
             fired_ms=now.now_ms,
@@ -246,16 +252,14 @@ class AlertBook:
             updated_ms=now.now_ms,
         )
 
-    def _end(
-        self, watch: Watch, alert: Alert, at_ms: int, span: Span, now: Situation, *, reason: str | None
-    ) -> None:
+    def _end(self, watch: Watch, alert: Alert, now: Situation, span: Span, *, reason: str | None) -> None:
         self._move(
             alert,
             AlertState.RESOLVED,
             now.now_ms,
-            resolved_ms=at_ms,
+            resolved_ms=now.now_ms if reason else span.ended_ms,
             reason=reason,
-            value=_seconds(_longest(now)),
+            value=_seconds(now.longest_ms),
             waiting=now.waiting,
         )
         watch.alert_id, watch.before = None, None
@@ -265,7 +269,27 @@ class AlertBook:
         alert = self._find(watch.alert_id)
         if alert is not None:
             self._move(alert, AlertState.WITHDRAWN, now_ms, resolved_ms=now_ms)
+            # Withdrawn is for good: whoever crossed in it does not bring the same alert_id up again.
+            watch.past = [*watch.past, Span(alert.crossed_ms, now_ms, alert.crossed_ms)]
         watch.alert_id = watch.before = None
+
+    def _pass_over(self, watch: Watch, rule: WaitRule, now: Situation) -> None:
+        """Episodes that began and ended while the queue is closed are nobody's."""
+        over = now._replace(waits=[w for w in now.waits if w.ended_ms is not None])
+        while (crossing := _next_crossing(watch, rule, over)) is not None:
+            crossed = crossing.entered_ms + rule.limit_ms
+            ended = over_at(over.waits, rule.clear_ms, from_ms=crossed, now_ms=now.now_ms)
+            span = Span(crossed, crossed if ended is None else ended, crossed - crossing.skew_ms)
+            watch.past = [*watch.past, span]
+            self.is_changed = True
+
+    def _forget_past(self, watch: Watch, rule: WaitRule, now: Situation) -> None:
+        """Keeps what may still be asked for: the last hour, and the episodes of who is still waiting."""
+        since_ms = now.now_ms - _FORGET_MS
+        if all(span.ended_ms > since_ms for span in watch.past):
+            return
+        waiting = {w.entered_ms - w.skew_ms + rule.limit_ms for w in now.waits if w.ended_ms is None}
+        watch.past = [s for s in watch.past if s.ended_ms > since_ms or s.told_ms in waiting]
 
     def _suppress(self, watch: Watch, now_ms: int) -> None:
         alert = self._find(watch.alert_id)
@@ -309,9 +333,10 @@ class AlertBook:
         self.is_changed = True
 
 
-def _longest(now: Situation) -> int:
-    """Longest wait of those waiting, ms; 0 when nobody waits (SEMANTICS.md §7)."""
-    return max((now.now_ms - w.entered_ms for w in now.waits if w.ended_ms is None), default=0)
+def _next_crossing(watch: Watch, rule: WaitRule, now: Situation) -> Wait | None:
+    """The wait that begins the next episode of which nothing is known yet."""
+    since_ms = now.looked_ms - _FORGET_MS
+    return first_crossing(now.waits, rule.limit_ms, known=watch.past, since_ms=since_ms, now_ms=now.now_ms)
 
 
 def _seconds(ms: int) -> float:

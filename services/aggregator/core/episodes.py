@@ -26,19 +26,28 @@ class Wait(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A past episode: from the crossing to its end."""
+    """A past episode: from the crossing to its end. `told_ms`: the crossing as its source told it,
+    from which its id is computed; it stays when the measured skew moves.
+    """
 
     crossed_ms: int
     ended_ms: int
+    told_ms: int = -1
 
 
 def first_crossing(
     waits: Iterable[Wait], limit_ms: int, *, known: Sequence[Span], since_ms: int, now_ms: int
 ) -> Wait | None:
-    """The wait whose crossing begins the first episode that is not known yet; None when there is none."""
+    """The wait whose crossing begins the first episode that is not known yet; None when there is none.
+
+    Of waits that are over, those that crossed before `since_ms` are left alone: they were looked at
+    in their time, and `known` has forgotten them.
+    """
     best: Wait | None = None
     for wait in waits:
-        if not wait.reaches(limit_ms, now_ms) or wait.entered_ms + limit_ms < since_ms:
+        if not wait.reaches(limit_ms, now_ms):
+            continue
+        if wait.ended_ms is not None and wait.entered_ms + limit_ms < since_ms:
             continue
         if best is not None and (wait.entered_ms, wait.key) >= (best.entered_ms, best.key):
             continue
@@ -60,11 +69,14 @@ def over_at(waits: Iterable[Wait], clear_ms: int, *, from_ms: int, now_ms: int) 
     return at_ms if at_ms <= now_ms else None
 
 
-_SKEW_DRIFT_MS = 1000
+SKEW_DRIFT_MS = 1000
 """How far a crossing may move because the measured skew did."""
 
 
 def _is_covered(wait: Wait, limit_ms: int, known: Sequence[Span]) -> bool:
     crossing = wait.entered_ms + limit_ms
-    drift = _SKEW_DRIFT_MS if wait.skew_ms else 0
-    return any(s.crossed_ms - drift <= crossing <= s.ended_ms + drift for s in known)
+    return any(
+        s.told_ms == crossing - wait.skew_ms or s.crossed_ms - drift <= crossing <= s.ended_ms + drift
+        for s in known
+        for drift in (SKEW_DRIFT_MS if wait.skew_ms or s.told_ms not in (-1, s.crossed_ms) else 0,)
+    )

@@ -52,6 +52,7 @@ class Partition:
         self._displays: dict[str, Display] = {}
         self._observed = Observed(config)
         self._clock_ms = 0
+        self._looked_ms = now_ms
         self._swept_ms = 0
         self._ingest_ms: int | None = None
         self._is_changed = False
@@ -77,6 +78,7 @@ class Partition:
                     record.clock_ms,
                     record.ingest_ms,
                 )
+                self._looked_ms = record.looked_ms or now_ms
             else:
                 by_site.setdefault(words[1], {}).setdefault(words[0], []).append((words, record))
         for site_id, own in by_site.items():
@@ -93,7 +95,9 @@ class Partition:
         """The state records changed since the last call; `applied` last, whenever there are any."""
         changes = [c for site in self.sites.values() for c in take_changes(site, self.epoch)]
         if changes or self._is_changed:
-            applied = r.Applied(self.epoch, self.applied, self._clock_ms, self._ingest_ms)
+            applied = r.Applied(
+                self.epoch, self.applied, self._clock_ms, self._ingest_ms, looked_ms=self._looked_ms
+            )
             changes.append((r.APPLIED_KEY, r.pack(applied)))
         self._is_changed = False
         self._changed_events = 0
@@ -146,7 +150,9 @@ class Partition:
         """Time-driven transitions: windows, deadlines, silence. Rules wait while the log is behind."""
         for site in self.sites.values():
             site.advance(now_ms, is_live=self._is_live)
-        if not self.is_catching_up and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
+        if self._is_live:
+            self._looked_ms = now_ms
+        if self._is_live and self._clock_ms - self._swept_ms >= _SWEEP_EVERY_MS:
             self._swept_ms = self._clock_ms
             for site in self.sites.values():
                 site.clock_ms = self._clock_ms
@@ -206,7 +212,7 @@ class Partition:
         return self._keep(site)
 
     def _keep(self, site: Site) -> Site:
-        site.ingest_ms = self._ingest_ms
+        site.ingest_ms, site.looked_ms = self._ingest_ms, self._looked_ms
         self.sites[site.id] = site
         self._displays[site.id] = Display(site)
         return site

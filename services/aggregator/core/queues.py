@@ -102,6 +102,12 @@ class Queue:
         self.is_changed = True
         self.version += 1
 
+    def since_ms(self, skews: dict[str, int]) -> list[int]:
+        """When those waiting entered, on our clock, oldest first (SEMANTICS.md §2)."""
+        if not skews:
+            return self.entered
+        return sorted(v.entered_ms + skews.get(v.source, 0) for v in self.waiting.values())
+
     def oldest_ms(self, skews: dict[str, int]) -> int:
         """When the oldest of those waiting entered, on our clock. Only when somebody waits."""
         if not skews:

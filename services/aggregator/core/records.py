@@ -24,12 +24,15 @@ from services.aggregator.core.windows import Bucket
 
 
 class Applied(Struct, array_like=True):
-    """Offset of the last event folded in; `clock_ms`: newest receipt; `ingest_ms`: ingest's last word."""
+    """Offset of the last event folded in; `clock_ms`: newest receipt; `ingest_ms`: ingest's last word;
+    `looked_ms`: when rules were last looked at, None as long as they never were.
+    """
 
     epoch: int
     offset: int
     clock_ms: int = 0
     ingest_ms: int | None = None
+    looked_ms: int | None = None
 
 
 class StoredBucket(Struct, array_like=True):

@@ -49,6 +49,8 @@ class Site:
         """Agents whose row has to be shown again."""
         self.sources_changed = False
         self.ingest_ms: int | None = None
+        self.looked_ms = now_ms
+        """When the rules were last looked at."""
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._rules: dict[str, list[WaitRule]] = {}
@@ -69,8 +71,7 @@ class Site:
         for config in self.config.queues:
             if config.site == self.id:
                 self.queue(config.id, now_ms)
-        rules = {name: {rule.config.id for rule in own} for name, own in self._rules.items()}
-        self.alerts.withdraw_unknown(rules, now_ms)
+        self._withdraw_unknown(now_ms)
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -96,11 +97,11 @@ class Site:
             return self._agent_said(event, now_ms)
         return self._contact_told(event, now_ms)
 
-    def queue(self, name: str, now_ms: int) -> Queue:
-        """The queue, which appears by itself with the defaults of its channel."""
+    def queue(self, name: str, now_ms: int, channel: Channel | None = None) -> Queue:
+        """The queue, which appears by itself with the defaults of its channel (None: not told yet)."""
         queue = self.queues.get(name)
         if queue is None:
-            queue = self.unstarted_queue(name, None, now_ms)
+            queue = self.unstarted_queue(name, channel, now_ms)
             queue.advance(now_ms)
         return queue
 
@@ -142,12 +143,13 @@ class Site:
             return Reason.DUPLICATE
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
-            queue = self.queue(queue_name, now_ms)
+            told = event.channel if isinstance(event, ev.QueueEntered) else None
+            queue = self.queue(queue_name, now_ms, told)
             if event.source not in queue.sources:
                 queue.sources.add(event.source)
                 queue.touch()
-            if isinstance(event, ev.QueueEntered) and event.channel is not None:
-                self._channel_told(queue, event.channel, (event.occurred_ms, event.id), now_ms)
+            if told is not None:
+                self._channel_told(queue, told, (event.occurred_ms, event.id), now_ms)
         agent_name = getattr(event, "agent", None)
         if agent_name is not None:
             agent = self._agent(agent_name)
@@ -238,6 +240,7 @@ class Site:
         for visit in own:
             queue.take(visit)
         self._rules[config.id] = rules = wait_rules(self.config.rules, config)
+        self._withdraw_unknown(now_ms)
         queue.measure_by(config, now_ms, long_ms=_long_ms(rules))
         for visit in own:
             queue.put(visit)
@@ -289,6 +292,7 @@ class Site:
         self._to_review.clear()
         for name in names:
             self._review(self.queues[name], now_ms)
+        self.looked_ms = now_ms
 
     def next_deadline_ms(self, now_ms: int) -> int | None:
         """When somebody waiting will next reach a limit that no alert is open for."""
@@ -297,10 +301,14 @@ class Site:
         for name, queue in self.queues.items():
             if not queue.entered:
                 continue
-            oldest = queue.oldest_ms(skews)
             for rule in self._rules[name]:
-                at_ms = oldest + rule.limit_ms
-                if at_ms > now_ms and not self.alerts.has_open(name, rule.config.id):
+                if self.alerts.has_open(name, rule.config.id):
+                    continue
+                at_ms = queue.oldest_ms(skews) + rule.limit_ms
+                if at_ms <= now_ms:  # it crossed and has no alert: withdrawn, stale, closed; the next one may
+                    crossings = (entered_ms + rule.limit_ms for entered_ms in queue.since_ms(skews))
+                    at_ms = next((at for at in crossings if at > now_ms), 0)
+                if at_ms > now_ms:
                     deadlines.append(at_ms)
         return min(deadlines, default=None)
 
@@ -371,6 +379,8 @@ class Site:
                 waits=self._waits(queue, rule.clear_ms, now_ms),
                 missing=trigger is not None and trigger[0] not in self.contacts,
                 waiting=len(queue.waiting),
+                longest_ms=max(0, now_ms - queue.oldest_ms(self.skews())) if queue.entered else 0,
+                looked_ms=self.looked_ms,
                 is_stale=hear.heard_ms is None or hear.is_stale(now_ms),
                 is_open=self.opening(queue, now_ms)[0],
                 now_ms=now_ms,
@@ -391,6 +401,10 @@ class Site:
                 if ended is not None or v.entered_ms + skew + clear_ms <= now_ms:
                     waits.append(Wait(v.key, v.entered_ms + skew, ended, skew))
         return waits
+
+    def _withdraw_unknown(self, now_ms: int) -> None:
+        rules = {name: {rule.config.id for rule in own} for name, own in self._rules.items()}
+        self.alerts.withdraw_unknown(rules, now_ms)
 
     # -- what surrounds a queue ------------------------------------------------------------------
 
