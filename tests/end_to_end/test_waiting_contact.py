@@ -36,11 +36,9 @@ async def test_the_alert_comes_at_the_limit_with_no_other_event_and_ends_with_th
         assert (alert.state, alert.version, alert.crossed_ms) == (AlertState.FIRING, 1, crossed_ms)
         assert alert.alert_id == alert_id(SITE, QUEUE, RULE, crossed_ms)
         assert alert.fired_ms >= crossed_ms
-        assert (alert.value, alert.threshold, alert.waiting) == (
-            pytest.approx(LIMIT_MS / 1000, abs=2.5),
-            3,
-            1,
-        )
+        assert alert.value is not None
+        assert alert.value >= WAIT_LIMIT_S
+        assert (alert.threshold, alert.waiting) == (WAIT_LIMIT_S, 1)
 
         answered_ms = now_ms()
         await system.tell("agent.accepted", at_ms=answered_ms, contact="one", queue=QUEUE, agent="lea")
