@@ -4,7 +4,9 @@ SEMANTICS.md §5. A timeline is a list of moments; a new fact changes its tail, 
 moments are told to the queues' and the site's state time.
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter, itemgetter
 
 from msgspec import Struct, structs
 
@@ -16,7 +18,11 @@ KEPT_MS = 120 * 60_000
 
 _BUSY = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP})
 _STAFFED = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.RINGING})
-_PRECEDENCE = {AgentState.IN_CONTACT: 0, AgentState.WRAP_UP: 1, AgentState.RINGING: 2}
+_BY_WEIGHT = (AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.RINGING)
+_PRECEDENCE = {state: weight for weight, state in enumerate(_BY_WEIGHT)}
+_LASTS = 1 << 60
+_AT_MS = attrgetter("at_ms")
+_END_MS = itemgetter(0)
 
 Change = Callable[[str | None, int, int, int], None]
 """(queue, or None for the site; at_ms; busy; staffed): an agent becomes or ceases to be so."""
@@ -46,8 +52,10 @@ class Agent:
     """One agent of a site. Who ever said a state is in the state said; others follow from contacts."""
 
     __slots__ = (
+        "_by_end",
         "_ids",
         "_served_from",
+        "_taken",
         "first_ms",
         "frozen",
         "name",
@@ -65,6 +73,10 @@ class Agent:
         self.served: dict[str, int] = {}
         """Queues that forgotten spans came from, with the first instant of each."""
         self._served_from: dict[str, int] = {}
+        self._by_end: list[tuple[int, int, Span]] = []
+        """The spans by their end, with a number that tells equals apart; so few are looked at."""
+        self._taken: list[tuple[int, str]] = []
+        """When contacts were accepted, in order: what ends a wrap-up."""
         self.first_ms: int | None = None
         """First instant of any contact fact."""
         self.timeline: list[Moment] = []
@@ -102,34 +114,48 @@ class Agent:
         before = self.spans.get(contact, ())
         if before == spans:
             return
-        if spans:
-            self.spans[contact] = spans
+        gone, new = {*before} - {*spans}, {*spans} - {*before}
+        if spans and not (self.tells_queues and all(s.end_ms is not None for s in spans)):
+            self._keep(contact, spans)
         else:
-            self.spans.pop(contact, None)
-        if self.tells_queues:
-            if all(s.end_ms is not None for s in spans):
-                self.spans.pop(contact, None)
+            self._keep(contact, ())
+        if self.tells_queues or not (gone or new):
             return
-        if self._serve(before, spans):
+        served = self._served_with(gone, new)
+        if served != self._served_from:
+            self._served_from = served
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
-            changed = min((s.start_ms for s in {*before} ^ {*spans}), default=None)
-            if changed is not None:
-                keep = len(self.timeline)
-                while keep and self.timeline[keep - 1].at_ms >= changed:
-                    keep -= 1
-                self._replace(keep, self._from_spans(keep), change)
+            changed = min(s.start_ms for s in gone | new)
+            keep = bisect_left(self.timeline, changed, key=_AT_MS)
+            self._replace(keep, self._from_spans(keep), change)
 
-    def _serve(self, before: tuple[Span, ...], after: tuple[Span, ...]) -> bool:
-        """Notes the queues that contacts came from; True when one is new, gone, or known otherwise since."""
-        served = _served_since(after, self._served_from)
-        if any(self._served_from.get(s.queue or "") == s.start_ms and s not in after for s in before):
-            every = (s for several in self.spans.values() for s in several)
-            served = _served_since(every, self.served)
-        if served == self._served_from:
-            return False
-        self._served_from = served
-        return True
+    def _keep(self, contact: str, spans: tuple[Span, ...]) -> None:
+        """Keeps these spans of a contact, and no others."""
+        for span in self.spans.pop(contact, ()):
+            del self._by_end[bisect_left(self._by_end, _order(span))]
+            if span.state is AgentState.IN_CONTACT:
+                del self._taken[bisect_left(self._taken, (span.start_ms, span.contact))]
+        if not spans:
+            return
+        self.spans[contact] = spans
+        for span in spans:
+            insort(self._by_end, _order(span))
+            if span.state is AgentState.IN_CONTACT:
+                insort(self._taken, (span.start_ms, span.contact))
+
+    def _served_with(self, gone: set[Span], new: set[Span]) -> dict[str, int]:
+        """The queues served and since when, after these spans were exchanged for those."""
+        served = _served_since(new, self._served_from)
+        for span in gone:
+            if span.queue is None or span.state is AgentState.WRAP_UP:
+                continue
+            if self._served_from.get(span.queue) == span.start_ms and not any(
+                s.queue == span.queue and s.start_ms == span.start_ms and s.state is not AgentState.WRAP_UP
+                for s in new
+            ):
+                return _served_since((s for several in self.spans.values() for s in several), self.served)
+        return served
 
     @property
     def tells_queues(self) -> bool:
@@ -177,7 +203,7 @@ class Agent:
         for contact, spans in list(self.spans.items()):
             if all(s.end_ms is not None and s.end_ms < first.at_ms for s in spans):
                 self.served = _served_since(spans, self.served)
-                del self.spans[contact]
+                self._keep(contact, ())
         return True
 
     def restored(self) -> None:
@@ -185,6 +211,13 @@ class Agent:
         self._ids = {(s.id, s.source) for s in self.said}
         self._served_from = _served_since(
             [s for several in self.spans.values() for s in several], self.served
+        )
+        self._by_end = sorted(_order(s) for several in self.spans.values() for s in several)
+        self._taken = sorted(
+            (s.start_ms, s.contact)
+            for several in self.spans.values()
+            for s in several
+            if s.state is AgentState.IN_CONTACT
         )
         self.timeline = []
         self.timeline = self._from_said() if self.said else self._from_spans(0)
@@ -227,23 +260,47 @@ class Agent:
     def _from_spans(self, keep: int) -> list[Moment]:
         """The moments after the first `keep`: available, but for the spans; the weightiest counts."""
         frozen = self.frozen
-        kept = self.timeline[:keep]
         moments: list[Moment] = []
-        if not kept and frozen is not None:
+        if not keep and frozen is not None:
             moments.append(structs.replace(frozen, queues=self._served(frozen.at_ms)))
-        last = (kept or moments)[-1] if kept or moments else None
+        last = self.timeline[keep - 1] if keep else (moments[0] if moments else None)
         begin = last.at_ms if last else -1
-        spans = _cut_wrap_up([s for several in self.spans.values() for s in several], begin)
-        edges = {e for s in spans for e in (s.start_ms, s.end_ms) if e is not None and e > begin}
+        steps = self._steps(begin)
+        edges = {step[0] for step in steps if step[0] > begin}
         edges.update(t for t in self._served_from.values() if t > begin)
         if last is None and self.first_ms is not None:
             edges.add(self.first_ms)
+        counts, place = [0] * len(_BY_WEIGHT), 0
         for at_ms in sorted(edges):
-            moment = Moment(at_ms, _weightiest(spans, at_ms), self._served(at_ms))
+            while place < len(steps) and steps[place][0] <= at_ms:
+                counts[steps[place][1]] += steps[place][2]
+                place += 1
+            state = next((s for s, n in zip(_BY_WEIGHT, counts, strict=True) if n), AgentState.AVAILABLE)
+            moment = Moment(at_ms, state, self._served(at_ms))
             if last is None or moment.state is not last.state or moment.queues != last.queues:
                 moments.append(moment)
                 last = moment
         return moments
+
+    def _steps(self, begin: int) -> list[tuple[int, int, int]]:
+        """(instant, weight of state, 1 or -1), in order, of the spans that reach beyond `begin`."""
+        steps = []
+        for _, _, span in self._by_end[bisect_right(self._by_end, begin, key=_END_MS) :]:
+            end = self._cut(span) if span.state is AgentState.WRAP_UP else span.end_ms
+            weight = _PRECEDENCE[span.state]
+            steps.append((span.start_ms, weight, 1))
+            if end is not None:
+                steps.append((end, weight, -1))
+        steps.sort()
+        return steps
+
+    def _cut(self, wrap_up: Span) -> int | None:
+        """The end of a wrap-up: at the latest when the agent takes a contact."""
+        start, end = wrap_up.start_ms, wrap_up.end_ms
+        for at_ms, contact in self._taken[bisect_left(self._taken, (start, "")) :]:
+            if at_ms > start or contact != wrap_up.contact:
+                return at_ms if end is None else min(end, at_ms)
+        return end
 
 
 def _served_since(spans: Iterable[Span], before: dict[str, int]) -> dict[str, int]:
@@ -262,38 +319,9 @@ def _set(queues: tuple[str, ...]) -> tuple[str, ...]:
 _NOTHING = Moment(0, AgentState.OFFLINE, ())
 
 
-def _cut_wrap_up(spans: list[Span], begin: int) -> list[Span]:
-    """The spans that reach beyond `begin`; wrap-up ends at the latest when the agent takes a contact."""
-    reaching = [s for s in spans if s.end_ms is None or s.end_ms > begin]
-    if all(s.state is not AgentState.WRAP_UP for s in reaching):
-        return reaching
-    taken = [s for s in spans if s.state is AgentState.IN_CONTACT]
-    return [_cut(s, taken) if s.state is AgentState.WRAP_UP else s for s in reaching]
-
-
-def _cut(wrap_up: Span, taken: list[Span]) -> Span:
-    start = wrap_up.start_ms
-    following = min(
-        (
-            t.start_ms
-            for t in taken
-            if t.start_ms > start or (t.start_ms == start and t.contact != wrap_up.contact)
-        ),
-        default=None,
-    )
-    if following is None or (wrap_up.end_ms is not None and wrap_up.end_ms <= following):
-        return wrap_up
-    return wrap_up._replace(end_ms=following)
-
-
-def _weightiest(spans: list[Span], at_ms: int) -> AgentState:
-    state, best = AgentState.AVAILABLE, 9
-    for span in spans:
-        if span.start_ms <= at_ms and (span.end_ms is None or at_ms < span.end_ms):
-            weight = _PRECEDENCE[span.state]
-            if weight < best:
-                state, best = span.state, weight
-    return state
+def _order(span: Span) -> tuple[int, int, Span]:
+    """By end; then alike for alike spans and nothing else."""
+    return (_LASTS if span.end_ms is None else span.end_ms, hash(span), span)
 
 
 def _tell(before: Moment, moments: Iterable[Moment], sign: int, change: Change) -> None:
