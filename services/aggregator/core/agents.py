@@ -126,8 +126,7 @@ class Agent:
             self._served_from = served
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
-            changed = min(s.start_ms for s in gone | new)
-            keep = bisect_left(self.timeline, changed, key=_AT_MS)
+            keep = bisect_left(self.timeline, _changed_from(gone, new), key=_AT_MS)
             self._replace(keep, self._from_spans(keep), change)
 
     def _keep(self, contact: str, spans: tuple[Span, ...]) -> None:
@@ -319,9 +318,21 @@ def _set(queues: tuple[str, ...]) -> tuple[str, ...]:
 _NOTHING = Moment(0, AgentState.OFFLINE, ())
 
 
+def _changed_from(gone: set[Span], new: set[Span]) -> int:
+    """The first instant at which an agent's state may differ; where only an end moved, that end."""
+    ends: dict[tuple[str, int, str | None, str], list[int]] = {}
+    for span in (*gone, *new):
+        ends.setdefault((span.state, span.start_ms, span.queue, span.contact), []).append(_end(span))
+    return min(min(ends_ms) if len(ends_ms) == 2 else key[1] for key, ends_ms in ends.items())
+
+
+def _end(span: Span) -> int:
+    return _LASTS if span.end_ms is None else span.end_ms
+
+
 def _order(span: Span) -> tuple[int, int, Span]:
     """By end; then alike for alike spans and nothing else."""
-    return (_LASTS if span.end_ms is None else span.end_ms, hash(span), span)
+    return (_end(span), hash(span), span)
 
 
 def _tell(before: Moment, moments: Iterable[Moment], sign: int, change: Change) -> None:

@@ -23,7 +23,6 @@ from services.aggregator.core.windows import BUCKET_MS
 MAX_ENTERED = 200
 _EMPTY = [0] * c.SIZE
 _NEVER_MS = 1 << 60
-_BUCKETS_PER_MINUTE = MINUTE_MS // BUCKET_MS
 
 
 class Surroundings(NamedTuple):
@@ -161,14 +160,15 @@ def trend(queue: Queue, around: Surroundings) -> Trend:
 def _point(queue: Queue, around: Surroundings, minute: int) -> tuple[int, int, float | None]:
     """Offered, abandoned and service level of one minute's cohort."""
     start, end = minute * MINUTE_MS, (minute + 1) * MINUTE_MS
-    number = minute * _BUCKETS_PER_MINUTE
     waiting = past = 0
     if queue.entered:
         waiting = bisect_left(queue.entered, end) - bisect_left(queue.entered, start)
         past = _waiting_past(queue, around, start, end, by_entry=not queue.terms.is_deferred)
-    total = _EMPTY
-    for bucket in queue.windows.between(number, number + _BUCKETS_PER_MINUTE):
-        total = bucket.cells if total is _EMPTY else [a + b for a, b in zip(total, bucket.cells, strict=True)]
+    total = queue.windows.minute(minute)
+    if total is None:
+        if not (waiting or past):
+            return 0, 0, None
+        total = _EMPTY
     met, of = fraction(queue.terms.definition, c.parts(total, past))
     return _closed(total) + waiting, total[c.ABANDONED], met / of if of else None
 

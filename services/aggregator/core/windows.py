@@ -7,7 +7,6 @@ Adding and taking back are the same act with another sign, so any order gives th
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
 
 from msgspec import Struct
 
@@ -15,6 +14,7 @@ from schemas.vocabulary import WindowName
 from services.aggregator.core.cells import SIZE, Cells
 
 BUCKET_MS = 10_000
+BUCKETS_PER_MINUTE = 6
 LENGTH_MS = {
     WindowName.M5: 300_000,
     WindowName.M15: 900_000,
@@ -60,6 +60,7 @@ class Windows:
         self._all: list[Total] = []
         self._floor = 0
         self._longest: dict[int, list[int]] = {}
+        self._minutes: dict[int, list[int] | None] = {}
 
     def restore(self, number: int, bucket: Bucket) -> None:
         """Takes a bucket as it was stored; call before the first `advance`."""
@@ -91,6 +92,7 @@ class Windows:
         if bucket is None:
             bucket = self.buckets[number] = Bucket([0] * SIZE, {})
         self.changed.add(number)
+        self._minutes.pop(number // BUCKETS_PER_MINUTE, None)
         add_cells(bucket.cells, cells, sign)
         if boundary is not None:
             add_wait(bucket.waits, boundary, sign)
@@ -126,12 +128,14 @@ class Windows:
             total.longest_ms = max(longest, default=-1)
         return None if total.longest_ms < 0 else total.longest_ms
 
-    def between(self, first: int, last: int) -> Iterator[Bucket]:
-        """The buckets from number `first` to before `last` that hold something."""
-        for number in range(first, last):
-            bucket = self.buckets.get(number)
-            if bucket is not None:
-                yield bucket
+    def minute(self, minute: int) -> list[int] | None:
+        """The cells of a minute (its number since the epoch) added up; None where there are none."""
+        if minute not in self._minutes:
+            first = minute * BUCKETS_PER_MINUTE
+            several = (self.buckets.get(number) for number in range(first, first + BUCKETS_PER_MINUTE))
+            cells = [bucket.cells for bucket in several if bucket is not None]
+            self._minutes[minute] = list(map(sum, zip(*cells, strict=True))) if cells else None
+        return self._minutes[minute]
 
     def _start(self, now_ms: int) -> None:
         self._floor = now_ms // BUCKET_MS - KEPT
@@ -159,6 +163,8 @@ class Windows:
             self.changed.add(number)
         for number in [n for n in self._longest if n < floor]:
             del self._longest[number]
+        for minute in [m for m in self._minutes if m * BUCKETS_PER_MINUTE < floor]:
+            del self._minutes[minute]
 
 
 def _merge(total: Total, bucket: Bucket, sign: int) -> None:
