@@ -32,6 +32,10 @@ Instant = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
 """Epoch milliseconds, UTC; the upper bound is the last whole number that every JSON reader keeps."""
 
 
+Rank = Annotated[int, Meta(ge=-1000, le=1000)]
+"""How well a source knows; bounded, because it is kept in records of fixed width."""
+
+
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
     """What all events carry.
 
@@ -44,7 +48,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=T
     site: Name
     occurred_ms: Instant
     received_ms: Instant
-    rank: int = 0
+    rank: Rank = 0
     inferred: bool = False
 
 

@@ -15,6 +15,7 @@ from schemas.codec import decode_event, encode
 from schemas.config import Config
 from schemas.errors import InvalidMessage
 from schemas.events import EVERY_SITE, SourceHeartbeat
+from schemas.vocabulary import Reason
 from services.aggregator.core import records as r
 from services.aggregator.core.counts import CoreCounts
 from services.aggregator.core.display import Display
@@ -120,6 +121,9 @@ class Partition:
             event = decode_event(value or b"")
         except InvalidMessage as error:
             return _dead_letter(error, value or b"", offset, now_ms)
+        if max(event.occurred_ms, event.received_ms) > _latest_ms(appended_ms):
+            ahead = InvalidMessage("an instant beyond the append", reason=Reason.FUTURE)
+            return _dead_letter(ahead, value or b"", offset, now_ms)
         if event.received_ms > self._clock_ms:
             self._clock_ms = min(event.received_ms, appended_ms + _CLOCK_SLACK_MS)
         if isinstance(event, SourceHeartbeat) and event.site == EVERY_SITE:
@@ -223,6 +227,16 @@ _BYTES_PER_EVENT = 1024
 _BYTES_PER_QUEUE = 2048
 _CLOCK_SLACK_MS = 60_000
 """How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
+
+_AHEAD_MS = 300_000 + _CLOCK_SLACK_MS
+"""What ingest lets through ahead of its clock (SEMANTICS.md §2), and its clock ahead of the append's."""
+_LAST_MS = 253_370_764_800_000
+"""The year 9999: beyond, an instant has no date."""
+
+
+def _latest_ms(appended_ms: int) -> int:
+    """The last instant that an event may tell; appended at no known instant, it has no bound but dates."""
+    return min(appended_ms + _AHEAD_MS, _LAST_MS) if appended_ms > 0 else _LAST_MS
 
 
 def _dead_letter(error: InvalidMessage, value: bytes, offset: int, now_ms: int) -> DeadLetter:
