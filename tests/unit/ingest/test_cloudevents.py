@@ -20,26 +20,20 @@ from tests.unit.ingest.posts import (
     NOW_MS,
     PSEUDONYMS,
     body,
-    core,
     entered,
     full_data,
     packed,
     post,
     read,
     refused,
-    row,
     taken,
 )
+from tests.unit.ingest.spoiling import FIELDS, oversize, spoiled, without, wrong
 
-FIELDS = [(kind, field) for kind in KINDS for field in row(kind)]
 each_field = pytest.mark.parametrize(
     ("kind", "field"), FIELDS, ids=[f"{KINDS[kind].name}-{field.name}" for kind, field in FIELDS]
 )
 TEXT = "2026-11-22T10:00:00Z"
-
-
-def spoiled(kind: str, name: str, value: Any) -> dict[str, Any]:
-    return post(kind, data={**full_data(kind), name: value})
 
 
 def is_invalid_at(outcome: Taken | Refused, place: str) -> bool:
@@ -60,9 +54,7 @@ def test_whole_event_of_each_kind_is_taken(kind: str) -> None:
 
 @each_field
 def test_missing_field_is_refused_when_required_only(kind: str, field: msgspec.inspect.Field) -> None:
-    data = full_data(kind)
-    del data[field.name]
-    outcome = read(post(kind, data=data))
+    outcome = read(without(kind, field.name))
     assert is_invalid_at(outcome, f"data.{field.name}") if field.required else isinstance(outcome, Taken)
 
 
@@ -74,26 +66,13 @@ def test_null_field_is_refused_when_required_only(kind: str, field: msgspec.insp
 
 @each_field
 def test_wrong_type_is_refused_with_its_place(kind: str, field: msgspec.inspect.Field) -> None:
-    wrong: list[Any] = [True, [[]], {"a": {}}, ["x"] * 501]
-    is_number = isinstance(core(field.type), msgspec.inspect.IntType | msgspec.inspect.FloatType)
-    wrong += ["7", 1e308, -1e9] if is_number else [7, 1.5]
-    for value in wrong:
+    for value in wrong(field):
         assert is_invalid_at(read(spoiled(kind, field.name, value)), f"data.{field.name}"), value
 
 
 @each_field
 def test_oversize_field_is_refused_with_its_place(kind: str, field: msgspec.inspect.Field) -> None:
-    large: Any
-    match core(field.type):
-        case msgspec.inspect.VarTupleType():
-            large = ["q"] * 501
-        case msgspec.inspect.DictType():
-            large = {"phone": 1001}
-        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
-            large = 2**53
-        case _:
-            large = "x" * 257
-    assert is_invalid_at(read(spoiled(kind, field.name, large)), f"data.{field.name}")
+    assert is_invalid_at(read(spoiled(kind, field.name, oversize(field))), f"data.{field.name}")
 
 
 @each_field
