@@ -395,8 +395,7 @@ async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) 
         await until(lambda: pbx.heard.calls)
         calls = pbx.heard.calls
         await asyncio.sleep(1.5)
-        assert pbx.heard.calls <= calls + 1
-        assert not playing.done()
+        assert pbx.heard.calls <= calls + 1  # the rest waits in the kernel, or with the manager
         pbx.heard.open.set()
         await playing
         await until(lambda: len(of(pbx.heard, QueueLeft)) == 184)
