@@ -207,14 +207,17 @@ class AlertBook:
         if alert is None:  # more than 50 ended since: cannot happen while it is open, but never lock up
             watch.alert_id = None
             return True
-        crossed = alert.crossed_ms
-        trigger = next((w for w in now.waits if w.key == watch.trigger), None)
-        if trigger is not None:
-            crossed += trigger.skew_ms
-        # The skew may have been measured anew since: that alone does not take back what was due.
+        # Whoever crossed at that instant makes it due, not only the one that was seen first. The skew may
+        # have been measured anew since: that alone does not take back what was due.
         latest_ms = now.now_ms + SKEW_DRIFT_MS
-        was_due = trigger.reaches(rule.limit_ms, latest_ms) if trigger else now.missing
-        if not was_due or (trigger and trigger.entered_ms + rule.limit_ms != crossed):
+        due = [
+            w.entered_ms + rule.limit_ms
+            for w in now.waits
+            if w.entered_ms - w.skew_ms + rule.limit_ms == alert.crossed_ms
+            and w.reaches(rule.limit_ms, latest_ms)
+        ]
+        crossed = due[0] if due else alert.crossed_ms
+        if not due and not now.missing:
             self._end(watch, alert, now, Span(crossed, crossed, alert.crossed_ms), reason="corrected")
             return True
         over = over_at(now.waits, rule.clear_ms, from_ms=max(crossed, watch.seen_ms), now_ms=now.now_ms)

@@ -74,9 +74,16 @@ SKEW_DRIFT_MS = 1000
 
 
 def _is_covered(wait: Wait, limit_ms: int, known: Sequence[Span]) -> bool:
+    """Whether a known episode tells of this crossing.
+
+    One that crossed in it and outlasted it was not known when it ended, or it ended for another reason.
+    """
     crossing = wait.entered_ms + limit_ms
-    return any(
-        s.told_ms == crossing - wait.skew_ms or s.crossed_ms - drift <= crossing <= s.ended_ms + drift
-        for s in known
-        for drift in (SKEW_DRIFT_MS if wait.skew_ms or s.told_ms not in (-1, s.crossed_ms) else 0,)
-    )
+    for span in known:
+        drift = SKEW_DRIFT_MS if wait.skew_ms or span.told_ms not in (-1, span.crossed_ms) else 0
+        if span.told_ms == crossing - wait.skew_ms:
+            return True
+        is_within = span.crossed_ms - drift <= crossing <= span.ended_ms + drift
+        if is_within and wait.ended_ms is not None and wait.ended_ms <= span.ended_ms + drift:
+            return True
+    return False

@@ -335,6 +335,25 @@ class TestCorrected:
         [alert] = watching.at(LIMIT + 10_000)
         assert alert.alert_id == id_of(LIMIT + 10_000)
 
+    def test_another_who_entered_at_the_same_instant_keeps_it_due(self) -> None:
+        """Their crossing is one, and so is its alert_id."""
+        watching = waiting()
+        watching.tell(QueueEntered, 0, contact="b", queue=QUEUE)
+        assert brief(watching.at(LIMIT)) == [("firing", 1)]
+        leave(watching, LIMIT - 1, now_ms=LIMIT + 500)
+        assert watching.at(LIMIT + 500) == []
+        leave(watching, LIMIT + 1000, "b")
+        [ended] = watching.at(LIMIT + 1000)
+        assert (ended.reason, ended.resolved_ms) == (None, START_MS + LIMIT + 1000)
+
+    def test_who_is_told_after_the_end_and_still_waits_has_an_alert(self) -> None:
+        watching = fired()
+        leave(watching, LIMIT + 9000)
+        assert brief(watching.at(LIMIT + 9000)) == [("resolved", 2)]
+        watching.tell(QueueEntered, 5000, now_ms=LIMIT + 10_000, contact="b", queue=QUEUE)
+        [alert] = watching.at(LIMIT + 10_000)
+        assert (alert.alert_id, alert.state, alert.late) == (id_of(LIMIT + 5000), AlertState.FIRING, True)
+
     def test_an_end_told_late_but_after_the_crossing_is_a_plain_end_at_its_instant(self) -> None:
         watching = fired()
         leave(watching, LIMIT + 3000, now_ms=LIMIT + 9000)

@@ -1,6 +1,7 @@
 """Episodes from waits alone, by tables; and through the whole core, against the oracle."""
 
 import random
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -45,10 +46,12 @@ def test_a_wait_reaches_its_limit_when_somebody_still_waits_then(
         ([(0, None)], [], 0),
         ([(5, None), (0, 30)], [], 0),
         ([(0, 11), (5, None)], [], 5),
-        ([(0, 30)], [Span(12, 12)], None),
-        ([(0, 30), (3, None)], [Span(12, 15)], None),
-        ([(0, 30), (4, None)], [Span(12, 15)], 4),
-        ([(0, 30), (4, None)], [Span(12, 15), Span(16, 20)], None),
+        ([(0, 30)], [Span(12, 12, 12)], None),
+        ([(0, 30), (3, 15)], [Span(12, 30, 12)], None),
+        ([(0, 15), (3, 30)], [Span(12, 15, 12)], 3),  # told after the end: it lasted longer than we knew
+        ([(0, 15), (3, None)], [Span(12, 15, 12)], 3),
+        ([(0, 15), (4, None)], [Span(12, 15, 12)], 4),
+        ([(0, 15), (4, 30)], [Span(12, 15, 12), Span(16, 30, 16)], None),
     ],
 )
 def test_the_first_crossing_outside_known_episodes_begins_one(
@@ -90,6 +93,7 @@ def test_an_episode_lasts_until_nobody_has_waited_the_clear_value(
     assert over_at(waits(*stays), CLEAR, from_ms=LIMIT, now_ms=50) == over_ms
 
 
+LEFT: dict[str, Any] = {"outcome": Outcome.ABANDONED}
 Told = tuple[str, Channel, int, int | None]
 """Queue, channel, entered, left (None: still waiting)."""
 
@@ -152,3 +156,35 @@ def test_told_in_order_episodes_are_the_oracles_to_the_millisecond(seed: int, co
     assert all((a.state is AlertState.RESOLVED) == (a.resolved_ms is not None) for a in last.values())
     assert all(a.reason is None for a in last.values())
     watching.assert_one_wording()
+
+
+@given(st.integers(0, 2**32), st.integers(0, 10))
+@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
+def test_told_in_any_order_nothing_is_worded_twice_and_what_lasts_is_open(seed: int, contacts: int) -> None:
+    """Facts up to five minutes late: an episode may go by another id, but none that lasts is missing."""
+    rng = random.Random(seed)
+    watching = Watching(Config())
+    told = history(rng, contacts)
+    facts = [(entered, n, True) for n, (_, _, entered, _) in enumerate(told)]
+    facts += [(left, n, False) for n, (_, _, _, left) in enumerate(told) if left is not None]
+    late = [
+        (at_ms + rng.choice((0, 0, 1, rng.randrange(300_000))), at_ms, n, kind) for at_ms, n, kind in facts
+    ]
+    now_ms = 0
+    for now_ms, at_ms, number, is_entry in sorted(late):
+        queue, channel, _, _ = told[number]
+        make, more = (QueueEntered, {"channel": channel}) if is_entry else (QueueLeft, LEFT)
+        watching.tell(make, at_ms, now_ms=now_ms, contact=f"c{number}", queue=queue, **more)
+        if rng.random() < 0.8:
+            watching.at(now_ms)
+        if rng.random() < 0.05:
+            watching.restart(now_ms, is_noted=rng.random() < 0.5)
+    watching.at(now_ms)
+    expected = wait_alerts(watching.log.events, watching.config, now_ms=START_MS + now_ms)
+    lasting = {e.queue for e in expected if e.resolved_ms is None}
+    last = {alert.alert_id: alert for alert in watching.sent}
+    assert {a.queue for a in last.values() if a.state is AlertState.FIRING} == lasting
+    watching.assert_one_wording()
+    for alert_id, alert in last.items():
+        versions = {a.version for a in watching.sent if a.alert_id == alert_id}
+        assert versions == set(range(1, alert.version + 1))
