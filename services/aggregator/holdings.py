@@ -8,6 +8,7 @@ at `applied` + 1). Rules are in `core`, Kafka in `state_log`, `publisher` and `a
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,8 +29,11 @@ from services.runtime.clock import now_ms
 
 log = structlog.get_logger()
 
-_LOOK_EVERY = 256
-"""Events folded between two looks at the size of the coming flush."""
+_LOOK_EVERY = 128
+"""Events folded between two looks at the size of the coming flush, and at the time it took."""
+
+_SLICE_S = 0.25
+"""A fold that takes longer is flushed and shown in between: a slow worker gets on, and is seen to."""
 
 
 class Hole(VigieError):
@@ -73,8 +77,18 @@ class Holding:
     def lag(self) -> int:
         return max(0, self.end - self.partition.applied - 1)
 
-    def fold(self, records: Sequence[ConsumerRecord], start: int, *, flush_bytes: int) -> int:
-        """Folds `records[start:]` until the flush gets large; gives the place to go on from."""
+    def fold(
+        self,
+        records: Sequence[ConsumerRecord],
+        start: int,
+        *,
+        flush_bytes: int,
+        until: float = math.inf,
+    ) -> int:
+        """Folds `records[start:]` until the flush gets large, or `until` on the monotonic clock.
+
+        Gives the place to go on from.
+        """
         partition, now = self.partition, now_ms()
         for place in range(start, len(records)):
             record = records[place]
@@ -88,7 +102,9 @@ class Holding:
             if letter is not None:
                 self.letters.append(letter)
             self.last_appended_ms = record.timestamp
-            if place % _LOOK_EVERY == 0 and partition.change_bytes() >= flush_bytes:
+            if place % _LOOK_EVERY == 0 and (
+                partition.change_bytes() >= flush_bytes or time.monotonic() >= until
+            ):
                 return place + 1
         return len(records)
 
@@ -161,7 +177,12 @@ class Holdings:
         for number, records in fetched.items():
             holding, place = self.held[number], 0
             while place < len(records):
-                place = holding.fold(records, place, flush_bytes=self._settings.flush_bytes)
+                place = holding.fold(
+                    records,
+                    place,
+                    flush_bytes=self._settings.flush_bytes,
+                    until=time.monotonic() + _SLICE_S,
+                )
                 if place < len(records):
                     await self._settle([holding])
         self._metrics.folded(time.perf_counter() - started)

@@ -65,7 +65,17 @@ def test_fold_stops_early_when_the_flush_grows_large() -> None:
     place = _fold(holding, range(600), flush_bytes=1)
     assert place == 1
     assert partition.applied == 0
-    assert _fold(holding, range(600), flush_bytes=1, start=place) == 257
+    assert _fold(holding, range(600), flush_bytes=1, start=place) == 129
+
+
+def test_fold_that_takes_long_stops_in_between_and_always_gets_on() -> None:
+    holding, partition = _holding()
+    records = [event_record(offset, _event(offset), timestamp=1000 + offset) for offset in range(300)]
+    place = 0
+    for _ in range(4):
+        place = holding.fold(records, place, flush_bytes=_PLENTY, until=0.0)
+    assert place == 300
+    assert partition.applied == 299
 
 
 def test_record_that_is_no_event_becomes_a_dead_letter() -> None:
