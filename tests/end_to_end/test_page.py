@@ -1,5 +1,6 @@
 """From event to pixel: the running system, its page in a real Chromium, and a Kafka that freezes."""
 
+import asyncio
 import json
 import signal
 import time
@@ -20,6 +21,9 @@ pytestmark = [
 ]
 
 QUEUE = "page"
+STILL_S = 4.0
+"""Longer than a row may be old (SEMANTICS.md §6): what was on its way has arrived."""
+
 PATIENT_MS = 60_000
 """How long the page may take in a test: far above what it does."""
 
@@ -80,6 +84,8 @@ async def test_a_kafka_that_stands_still_is_shown_as_stale_and_its_return_as_liv
         stale_s = await shows(page, "stale")
         print(f"\nKafka stopped → stale on the page {stale_s:.1f} s")
         assert stale_s < 50
+        await asyncio.sleep(STILL_S)
+        await expect(page.locator('article.queue[data-state="stale"]')).to_have_count(1)
     finally:
         system.signal("kafka", signal.SIGCONT)
     begun_s = time.monotonic()
