@@ -270,15 +270,17 @@ class Agent:
         if last is None and self.first_ms is not None:
             edges.add(self.first_ms)
         counts, place = [0] * len(_BY_WEIGHT), 0
+        latest = max(self._served_from.values(), default=0)
+        everything = self._served(latest)
         for at_ms in sorted(edges):
             while place < len(steps) and steps[place][0] <= at_ms:
                 counts[steps[place][1]] += steps[place][2]
                 place += 1
-            state = next((s for s, n in zip(_BY_WEIGHT, counts, strict=True) if n), AgentState.AVAILABLE)
-            moment = Moment(at_ms, state, self._served(at_ms))
-            if last is None or moment.state is not last.state or moment.queues != last.queues:
-                moments.append(moment)
-                last = moment
+            state = _weightiest(counts)
+            queues = everything if at_ms >= latest else self._served(at_ms)
+            if last is None or state is not last.state or queues != last.queues:
+                last = Moment(at_ms, state, queues)
+                moments.append(last)
         return moments
 
     def _steps(self, begin: int) -> list[tuple[int, int, int]]:
@@ -316,6 +318,14 @@ def _set(queues: tuple[str, ...]) -> tuple[str, ...]:
 
 
 _NOTHING = Moment(0, AgentState.OFFLINE, ())
+
+
+def _weightiest(counts: list[int]) -> AgentState:
+    """The state that shows, of the numbers of contacts in each of `_BY_WEIGHT`."""
+    for weight, state in enumerate(_BY_WEIGHT):
+        if counts[weight]:
+            return state
+    return AgentState.AVAILABLE
 
 
 def _changed_from(gone: set[Span], new: set[Span]) -> int:
