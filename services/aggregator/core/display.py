@@ -79,11 +79,11 @@ class Display:
         self, queue: Queue, shown: _Shown, now_ms: int, behind_s: float, *, is_catching_up: bool
     ) -> QueueRow:
         site = self.site
-        is_open, changes_ms = site.opening(queue, now_ms)
+        is_open, changes_ms = site.openings.of(queue.config, now_ms)
         around = Surroundings(
             agents=[site.agents[name] for name in queue.agents],
-            heard=site.heard(queue),
-            skews=site.skews(),
+            heard=site.hearing.of_queue(queue),
+            skews=site.hearing.skews(),
             behind_s=behind_s,
             is_catching_up=is_catching_up,
             is_open=is_open,
@@ -99,7 +99,8 @@ class Display:
 
     def _site_row(self, now_ms: int, behind_s: float, *, is_catching_up: bool) -> SiteRow:
         site = self.site
-        heard = _loudest([site.heard_source(name) for name in site.sources])
+        hearing, queues = site.hearing, site.queues.values()
+        heard = _loudest([hearing.of_source(name, queues) for name in hearing.sources])
         midnight_ms = site.calendar.day(now_ms).start_ms
         ahead = ahead_of(site.agents.values(), now_ms)
         return SiteRow(
@@ -123,10 +124,10 @@ class Display:
 
     def _source_rows(self, now_ms: int, *, is_catching_up: bool) -> Iterator[SourceRow]:
         site = self.site
-        configured = {s.id: s for s in site.config.sources if s.site == site.id}
-        for name in sorted(site.sources.keys() | configured.keys()):
-            heard = site.heard_source(name)
-            config, source = configured.get(name), site.sources.get(name)
+        hearing = site.hearing
+        for name in sorted(hearing.sources.keys() | hearing.configured.keys()):
+            heard = hearing.of_source(name, site.queues.values())
+            config, source = hearing.configured.get(name), hearing.sources.get(name)
             yield SourceRow(
                 source=name,
                 kind=config.kind if config else "http",

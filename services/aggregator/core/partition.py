@@ -170,7 +170,7 @@ class Partition:
         """When `advance` must be called next for a wait rule; None while catching up."""
         if not self._is_live:
             return None
-        deadlines = (site.next_deadline_ms(now_ms) for site in self.sites.values())
+        deadlines = (site.lookout.next_deadline_ms(now_ms) for site in self.sites.values())
         return min((d for d in deadlines if d is not None), default=None)
 
     # -- what goes out -------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Partition:
         if self._ingest_ms is None or event.received_ms > self._ingest_ms:
             self._ingest_ms = event.received_ms
         for site in self.sites.values():
-            site.ingest_ms = self._ingest_ms
+            site.hearing.ingest_ms = self._ingest_ms
 
     def _add(self, site_id: str, now_ms: int) -> Site:
         site = Site(site_id, self.config, now_ms)
@@ -216,7 +216,7 @@ class Partition:
         return self._keep(site)
 
     def _keep(self, site: Site) -> Site:
-        site.ingest_ms, site.looked_ms = self._ingest_ms, self._looked_ms
+        site.hearing.ingest_ms, site.lookout.looked_ms = self._ingest_ms, self._looked_ms
         self.sites[site.id] = site
         self._displays[site.id] = Display(site)
         return site

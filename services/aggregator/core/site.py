@@ -5,21 +5,20 @@ timelines follow. Time comes in by `advance`: windows move on, deadlines fall, s
 """
 
 from collections.abc import Iterable
-from zoneinfo import ZoneInfo
 
 from schemas import events as ev
-from schemas.config import Config, QueueConfig, SourceConfig
-from schemas.hours import Hours, is_open, next_change
+from schemas.config import Config, QueueConfig
 from schemas.vocabulary import Channel, Reason
 from services.aggregator.core import cells
 from services.aggregator.core.agents import Agent, Said
-from services.aggregator.core.alerts import AlertBook, Situation, WaitRule, wait_rules
+from services.aggregator.core.alerts import AlertBook
 from services.aggregator.core.calendar import Calendar
 from services.aggregator.core.contacts import PACK_AFTER_MS, Contact
 from services.aggregator.core.counts import QueueLabels
-from services.aggregator.core.episodes import Wait
+from services.aggregator.core.hearing import Hearing
+from services.aggregator.core.lookout import Lookout
+from services.aggregator.core.openings import Openings
 from services.aggregator.core.queues import Queue, terms_of
-from services.aggregator.core.sources import NEVER, Heard, Source, heard, quietest, stale_after_ms
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.tallies import Tallies
 from services.aggregator.core.visits import Visit, expires_ms
@@ -39,28 +38,24 @@ class Site:
         self.contacts: dict[str, Contact] = {}
         self.agents: dict[str, Agent] = {}
         self.queues: dict[str, Queue] = {}
-        self.sources: dict[str, Source] = {}
         self.state_time = StateTime()
         self.alerts = AlertBook(site)
+        self.hearing = Hearing([source for source in config.sources if source.site == site])
+        self.openings = Openings(self.time_zone)
+        self.lookout = Lookout(self, now_ms)
         self.tallies = Tallies()
         self.changed_contacts: set[str] = set()
         self.changed_agents: set[str] = set()
         self.shown_agents: set[str] = set()
         """Agents whose row has to be shown again."""
         self.sources_changed = False
-        self.ingest_ms: int | None = None
-        self.looked_ms = now_ms
-        """When the rules were last looked at."""
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
-        self._rules: dict[str, list[WaitRule]] = {}
-        self._hours: dict[str, tuple[bool, int | None]] = {}
-        self._to_review: set[str] = set()
         self._bucket = now_ms // BUCKET_MS
-        self._second = 0
-        self._own_sources = [s for s in config.sources if s.site == site]
         self._wrap_up_ms = {
-            s.id: round(s.wrap_up_s * 1000) for s in self._own_sources if isinstance(s.wrap_up_s, int | float)
+            s.id: round(s.wrap_up_s * 1000)
+            for s in config.sources
+            if s.site == site and isinstance(s.wrap_up_s, int | float)
         }
 
     def start(self, now_ms: int) -> None:
@@ -71,7 +66,7 @@ class Site:
         for config in self.config.queues:
             if config.site == self.id:
                 self.queue(config.id, now_ms)
-        self._withdraw_unknown(now_ms)
+        self.lookout.withdraw_unknown(now_ms)
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -80,9 +75,7 @@ class Site:
         if isinstance(event, ev.AlertAcknowledge | ev.AlertSnooze | ev.AlertResolve):
             self.alerts.command(event)
             return Reason.ACCEPTED
-        source = self.sources.get(event.source)
-        if source is None:
-            source = self.sources[event.source] = Source(event.source)
+        source = self.hearing.source(event.source)
         self.sources_changed = True
         if isinstance(event, ev.SourceHeartbeat):
             source.hear(0, event.received_ms)
@@ -110,16 +103,15 @@ class Site:
         queue = self.queues.get(name)
         if queue is None:
             config = self.config.queue(self.id, name, channel)
-            rules = wait_rules(self.config.rules, config)
+            long_ms = self.lookout.watch(config)
             queue = Queue(
                 config,
                 self.calendar,
                 now_ms,
-                long_ms=_long_ms(rules),
+                long_ms=long_ms,
                 position=self._position(name),
             )
             self.queues[name] = queue
-            self._rules[name] = rules
             self.tallies.seen(self._labels(queue))
         return queue
 
@@ -175,13 +167,13 @@ class Site:
                 continue
             if old is not None:
                 self.queues[old.queue].take(old)
-                self._to_review.add(old.queue)
+                self.lookout.changed.add(old.queue)
             queue.put(visit)
-            self._to_review.add(visit.queue)
+            self.lookout.changed.add(visit.queue)
             self.tallies.told(self._labels(queue), old, visit)
         for old in known.values():
             self.queues[old.queue].take(old)
-            self._to_review.add(old.queue)
+            self.lookout.changed.add(old.queue)
         if before.spans != after.spans:
             self._agents_follow(name, contact, {s.agent for s in before.spans}, now_ms)
 
@@ -239,13 +231,13 @@ class Site:
         own = [v for v in self._visits_of(queue.config.id) if v.outcome is not None]
         for visit in own:
             queue.take(visit)
-        self._rules[config.id] = rules = wait_rules(self.config.rules, config)
-        self._withdraw_unknown(now_ms)
-        queue.measure_by(config, now_ms, long_ms=_long_ms(rules))
+        long_ms = self.lookout.watch(config)
+        self.lookout.withdraw_unknown(now_ms)
+        queue.measure_by(config, now_ms, long_ms=long_ms)
         for visit in own:
             queue.put(visit)
         self._take_up_expired(config.id, now_ms)
-        self._to_review.add(config.id)
+        self.lookout.changed.add(config.id)
 
     def _take_up_expired(self, queue: str, now_ms: int) -> None:
         """Whoever was given up by another wait limit is waiting again, until the new one says so."""
@@ -283,34 +275,9 @@ class Site:
             self.state_time.advance(now_ms, self.calendar.day(now_ms).start_ms)
             for queue in self.queues.values():
                 queue.advance(now_ms)
-        is_new_second = now_ms // 1000 != self._second
-        self._second = now_ms // 1000
-        if not is_live:
-            return
-        self._expire(now_ms)
-        names = set(self.queues) if is_new_second else self._due(now_ms) | self._to_review
-        self._to_review.clear()
-        for name in names:
-            self._review(self.queues[name], now_ms)
-        self.looked_ms = now_ms
-
-    def next_deadline_ms(self, now_ms: int) -> int | None:
-        """When somebody waiting will next reach a limit that no alert is open for."""
-        skews = self.skews()
-        deadlines = []
-        for name, queue in self.queues.items():
-            if not queue.entered:
-                continue
-            for rule in self._rules[name]:
-                if self.alerts.has_open(name, rule.config.id):
-                    continue
-                at_ms = queue.oldest_ms(skews) + rule.limit_ms
-                if at_ms <= now_ms:  # it crossed and has no alert: withdrawn, stale, closed; the next one may
-                    crossings = (entered_ms + rule.limit_ms for entered_ms in queue.since_ms(skews))
-                    at_ms = next((at for at in crossings if at > now_ms), 0)
-                if at_ms > now_ms:
-                    deadlines.append(at_ms)
-        return min(deadlines, default=None)
+        if is_live:
+            self._expire(now_ms)
+            self.lookout.look(now_ms)
 
     def sweep(self) -> None:
         """Packs contacts that are quiet, forgets those that are final."""
@@ -352,99 +319,6 @@ class Site:
                     self.changed_contacts.add(name)
                     self._retell(name, contact, now_ms)
 
-    def _due(self, now_ms: int) -> set[str]:
-        skews = self.skews()
-        return {
-            name
-            for name, queue in self.queues.items()
-            if queue.entered
-            and any(
-                queue.oldest_ms(skews) + rule.limit_ms <= now_ms
-                and not self.alerts.has_open(name, rule.config.id)
-                for rule in self._rules[name]
-            )
-        }
-
-    def _review(self, queue: Queue, now_ms: int) -> None:
-        """Looks at the wait rules of one queue, if there is anything to see."""
-        name = queue.config.id
-        for rule in self._rules[name]:
-            is_open_alert = self.alerts.has_open(name, rule.config.id)
-            if not is_open_alert and not queue.long and not self._reached(queue, rule.limit_ms, now_ms):
-                continue
-            hear = self.heard(queue)
-            trigger = self.alerts.trigger(name, rule.config.id)
-            situation = Situation(
-                queue=queue.config,
-                waits=self._waits(queue, rule.clear_ms, now_ms),
-                missing=trigger is not None and trigger[0] not in self.contacts,
-                waiting=len(queue.waiting),
-                longest_ms=max(0, now_ms - queue.oldest_ms(self.skews())) if queue.entered else 0,
-                looked_ms=self.looked_ms,
-                is_stale=hear.heard_ms is None or hear.is_stale(now_ms),
-                is_open=self.opening(queue, now_ms)[0],
-                now_ms=now_ms,
-            )
-            self.alerts.review(rule, situation)
-
-    def _reached(self, queue: Queue, limit_ms: int, now_ms: int) -> bool:
-        return bool(queue.entered) and queue.oldest_ms(self.skews()) + limit_ms <= now_ms
-
-    def _waits(self, queue: Queue, clear_ms: int, now_ms: int) -> list[Wait]:
-        """The waits that may hold an episode open: long ones, closed or not, on our clock."""
-        skews = self.skews()
-        waits = []
-        for visits in (queue.long.values(), queue.waiting.values()):
-            for v in visits:
-                skew = skews.get(v.source, 0)
-                ended = None if v.ended_ms is None else max(v.entered_ms, v.ended_ms) + skew
-                if ended is not None or v.entered_ms + skew + clear_ms <= now_ms:
-                    waits.append(Wait(v.key, v.entered_ms + skew, ended, skew))
-        return waits
-
-    def _withdraw_unknown(self, now_ms: int) -> None:
-        rules = {name: {rule.config.id for rule in own} for name, own in self._rules.items()}
-        self.alerts.withdraw_unknown(rules, now_ms)
-
-    # -- what surrounds a queue ------------------------------------------------------------------
-
-    def skews(self) -> dict[str, int]:
-        """Milliseconds to add to a source's instants, where its clock is off (SEMANTICS.md §2)."""
-        return {s.name: s.skew_ms for s in self.sources.values() if s.skew_ms}
-
-    def heard(self, queue: Queue) -> Heard:
-        """When the queue was last heard: by its quietest source."""
-        configured = {s.id: s for s in self._own_sources}
-        names = set(queue.sources)
-        names.update(s.id for s in self._own_sources if s.queues and queue.config.id in s.queues)
-        return quietest([self._heard(name, configured.get(name), queue.channel) for name in names] or [NEVER])
-
-    def heard_source(self, name: str) -> Heard:
-        """When a source was last heard; its limit is that of its most impatient queue."""
-        config = next((s for s in self._own_sources if s.id == name), None)
-        channels = {q.channel for q in self.queues.values() if name in q.sources} or {Channel.PHONE}
-        return quietest([self._heard(name, config, channel) for channel in channels])
-
-    def opening(self, queue: Queue, now_ms: int) -> tuple[bool, int | None]:
-        """Whether the queue is open now, and when that changes; without hours it always is."""
-        if queue.config.hours is None:
-            return True, None
-        known = self._hours.get(queue.config.id)
-        if known is None or (known[1] is not None and now_ms >= known[1]):
-            hours = Hours.parse(queue.config.hours)
-            known = (
-                is_open(hours, self.calendar.local(now_ms)),
-                next_change(hours, now_ms, ZoneInfo(self.time_zone)),
-            )
-            self._hours[queue.config.id] = known
-        return known
-
-    def _heard(self, name: str, config: SourceConfig | None, channel: Channel) -> Heard:
-        source = self.sources.get(name)
-        if source is None:
-            return NEVER
-        return heard(source, self.ingest_ms, stale_after_ms(config, channel))
-
     def _labels(self, queue: Queue) -> QueueLabels:
         return QueueLabels(self.id, queue.config.id, queue.channel)
 
@@ -464,7 +338,3 @@ class _Changer:
         own = self._site.queue(queue, self._now_ms)
         own.state_time.change(at_ms, busy, staffed)
         own.version += 1
-
-
-def _long_ms(rules: list[WaitRule]) -> int:
-    return min((rule.clear_ms for rule in rules), default=_NO_RULE_MS)

@@ -34,7 +34,7 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     site.state_time.changed.clear()
     if site.sources_changed or site.state_time.sums_changed:
         times = site.state_time
-        sources = list(site.sources.values())
+        sources = list(site.hearing.sources.values())
         stored_site = r.StoredSite(epoch, sources, times.base, times.today, times.today_first)
         yield r.key(r.SITE, site.id), r.pack(stored_site)
         site.sources_changed = site.state_time.sums_changed = False
@@ -50,7 +50,7 @@ def restore(site: Site, stored: dict[str, list[tuple[list[str], Any]]], now_ms: 
     for words, record in stored.get(r.BUCKET, ()):
         _restore_bucket(site, words[2], int(words[3]), record, now_ms)
     for _, record in stored.get(r.SITE, ()):
-        site.sources = {s.name: s for s in record.sources}
+        site.hearing.sources = {s.name: s for s in record.sources}
         site.state_time.base, site.state_time.today = record.base, record.today
         site.state_time.today_first = record.today_first
     for _, record in stored.get(r.ALERTS, ()):

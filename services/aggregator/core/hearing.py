@@ -1,0 +1,45 @@
+"""What a site's sources are known by: when each was last heard, and so each queue. SEMANTICS.md §6."""
+
+from collections.abc import Iterable, Sequence
+
+from schemas.config import SourceConfig
+from schemas.vocabulary import Channel
+from services.aggregator.core.queues import Queue
+from services.aggregator.core.sources import NEVER, Heard, Source, heard, quietest, stale_after_ms
+
+
+class Hearing:
+    """The sources of one site, those configured and those that spoke. `ingest_ms`: ingest's last word."""
+
+    def __init__(self, configured: Sequence[SourceConfig]) -> None:
+        self.configured = {source.id: source for source in configured}
+        self.sources: dict[str, Source] = {}
+        self.ingest_ms: int | None = None
+
+    def source(self, name: str) -> Source:
+        """The source of that name, which may speak for the first time."""
+        found = self.sources.get(name)
+        if found is None:
+            found = self.sources[name] = Source(name)
+        return found
+
+    def skews(self) -> dict[str, int]:
+        """Milliseconds to add to a source's instants, where its clock is off (SEMANTICS.md §2)."""
+        return {s.name: s.skew_ms for s in self.sources.values() if s.skew_ms}
+
+    def of_queue(self, queue: Queue) -> Heard:
+        """When the queue was last heard: by its quietest source."""
+        names = set(queue.sources)
+        names.update(s.id for s in self.configured.values() if s.queues and queue.config.id in s.queues)
+        return quietest([self._heard(name, queue.channel) for name in names] or [NEVER])
+
+    def of_source(self, name: str, queues: Iterable[Queue]) -> Heard:
+        """When a source was last heard; its limit is that of its most impatient queue."""
+        channels = {q.channel for q in queues if name in q.sources} or {Channel.PHONE}
+        return quietest([self._heard(name, channel) for channel in channels])
+
+    def _heard(self, name: str, channel: Channel) -> Heard:
+        source = self.sources.get(name)
+        if source is None:
+            return NEVER
+        return heard(source, self.ingest_ms, stale_after_ms(self.configured.get(name), channel))
