@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,7 +53,7 @@ class WorkerProcess:
     patience_s: float = 30.0
 
     def start(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         command = [sys.executable, "-m", worker_main.__name__, self.bootstrap, str(self.data)]
         command += ["--slot", str(self.slot), "--session", str(self.session_s), "--port", str(self.port)]
         command += ["--patience", str(self.patience_s)]
@@ -257,7 +257,7 @@ async def until(is_so: Callable[[], Awaitable[bool]], *, within_s: float, what: 
         await asyncio.sleep(0.1)
 
 
-async def until_owned(workers: list[WorkerProcess], *, within_s: float = 60.0) -> None:
+async def until_owned(workers: Sequence[WorkerProcess], *, within_s: float = 60.0) -> None:
     """Waits until the partitions are all worked on, each by one of `workers`."""
 
     async def owned() -> bool:
@@ -326,7 +326,7 @@ async def _script(given: argparse.Namespace, bootstrap: str, data: Path) -> int:
     return 1 if verdict.faults else 0
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
