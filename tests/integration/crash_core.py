@@ -80,11 +80,11 @@ class Board:
         if kind != "site":
             return
         row = codec.decode_row(kind, record.value)
-        if isinstance(row, SiteRow) and row.freshness is not Freshness.CATCHING_UP:
+        if isinstance(row, SiteRow) and row.freshness is Freshness.LIVE:
             self.newest_ms[partition] = max(self.newest_ms.get(partition, 0), row.as_of_ms)
 
     async def live_after(self, instant_ms: int) -> float:
-        """Seconds from the instant until every partition has shown a newer row that is not catching up."""
+        """Seconds from the instant until every partition has shown a newer row that is live."""
 
         async def shown() -> bool:
             return all(self.newest_ms.get(n, 0) > instant_ms for n in range(PARTITIONS))
