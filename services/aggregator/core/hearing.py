@@ -15,6 +15,8 @@ class Hearing:
         self.configured = {source.id: source for source in configured}
         self.sources: dict[str, Source] = {}
         self.ingest_ms: int | None = None
+        self.behind_ms = 0
+        """How far behind the log we are: what a source said since has not been read, so it is not silent."""
 
     def source(self, name: str) -> Source:
         """The source of that name, which may speak for the first time."""
@@ -42,4 +44,5 @@ class Hearing:
         source = self.sources.get(name)
         if source is None:
             return NEVER
-        return heard(source, self.ingest_ms, stale_after_ms(self.configured.get(name), channel))
+        limit_ms = stale_after_ms(self.configured.get(name), channel)
+        return heard(source, self.ingest_ms, limit_ms).later(self.behind_ms)

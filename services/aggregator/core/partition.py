@@ -143,6 +143,8 @@ class Partition:
             since_ms = last_appended_ms or self._clock_ms or now_ms
             self.behind_s = max(0, now_ms - since_ms) / 1000
         self.is_catching_up = self.behind_s > (BEHIND_OFF_S if self.is_catching_up else BEHIND_ON_S)
+        for site in self.sites.values():
+            site.hearing.behind_ms = round(self.behind_s * 1000) if self.is_catching_up else 0
         if end_reached or last_appended_ms is None:
             self._has_backlog = not end_reached
         elif self.behind_s < BEHIND_OFF_S:

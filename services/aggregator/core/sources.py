@@ -63,6 +63,12 @@ class Heard(Struct, frozen=True):
     heard_ms: int | None
     stale_at_ms: int | None
 
+    def later(self, ms: int) -> "Heard":
+        """The same, stale so much later."""
+        if not ms or self.stale_at_ms is None:
+            return self
+        return Heard(self.heard_ms, self.stale_at_ms + ms)
+
     def is_stale(self, now_ms: int) -> bool:
         return self.stale_at_ms is not None and now_ms >= self.stale_at_ms
 

@@ -4,9 +4,9 @@ from schemas.board import Alert
 from schemas.codec import decode_alert
 from schemas.config import Config, QueueConfig
 from schemas.events import EVERY_SITE, INGEST_SOURCE, AnyEvent, QueueEntered, QueueLeft, SourceHeartbeat
-from schemas.vocabulary import AlertState, Outcome
+from schemas.vocabulary import AlertState, Freshness, Outcome
 from services.aggregator.core.partition import Partition
-from tests.unit.aggregator.core.folding import StateTopic, fold, whole
+from tests.unit.aggregator.core.folding import StateTopic, fold, rows, whole
 
 _T0 = 1_795_000_000_000
 _CONFIG = Config(queues=[QueueConfig(id="support", wait_limit_s=5)])
@@ -93,3 +93,16 @@ def test_the_first_events_of_a_log_are_no_reason_to_wait_long() -> None:
     partition.set_lag(end_reached=False, last_appended_ms=None, now_ms=_T0)
     assert (partition.behind_s, partition.is_catching_up) == (0.0, False)
     assert _alerts(partition) == []
+
+
+def test_while_the_log_is_behind_no_source_is_called_silent() -> None:
+    """What it said since lies in the log, unread: the queue catches up, it is not stale."""
+    now_ms = _T0 + 60_000
+    partition = fold([_beat(_T0), _entered(_T0)], _CONFIG, now_ms)
+    partition.set_lag(end_reached=False, last_appended_ms=_T0, now_ms=now_ms)
+    queues, sites = rows(partition, now_ms)
+    assert queues["main", "support"].freshness is Freshness.CATCHING_UP
+    assert (queues["main", "support"].stale_at_ms or 0) > now_ms
+    assert sites["main"].freshness is Freshness.CATCHING_UP
+    partition.set_lag(end_reached=True, last_appended_ms=now_ms, now_ms=now_ms)
+    assert rows(partition, now_ms)[0]["main", "support"].freshness is Freshness.STALE
