@@ -73,6 +73,7 @@ async def test_names_from_outside_are_text(open_board: OpenBoard) -> None:
     evil = alert(queue, crossed_ago_s=72, alert_id=EVIL, acknowledged_by=EVIL, metric=EVIL)
     for view in ("tv", "desk"):
         board = await open_board(Scene((queue,), (evil,)), view=view)
+        await expect(board.page.locator("article .name")).to_have_count(1)  # no longer the tiles of loading
         await expect(board.page.locator("article .name")).to_have_text(EVIL)
         assert await board.page.locator("img").count() == 0
 
