@@ -29,7 +29,7 @@ test: .venv/.test kafka browser font ## style, types and every test, as in conti
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist loadfile
 
 lint: .venv/.test ## style and types only
 	@$(BIN)/ruff check
@@ -72,7 +72,7 @@ $(BIN)/python:
 	@touch $@ .venv/.run
 
 kafka: | $(BIN)/python
-	@$(BIN)/python -m services.cli.jars
+	@$(BIN)/python -m services.cli.kafka_setup
 
 browser: | $(BIN)/python
 	@$(BIN)/python -m tests.browser

@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 
 from schemas.errors import Misconfigured, Unavailable
 from services.cli import jars as kafka_jars
+from services.cli import quick_start
 
 READY_S = 90.0
 """Far above what Kafka takes (3 to 6 s): on a machine that does much else it may take ten times that."""
@@ -52,30 +53,45 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     lock: IO[bytes]
 
 
-def prepare(folder: Path) -> Prepared:
+def quick_start_archive() -> Path:
+    """Where Java's archive of Kafka's classes is, or would be. Raises `Unavailable` without Java or jars."""
+    return quick_start.archive_of(kafka_jars.ensure(), Path(find_java()), _JVM)
+
+
+def java_command(*flags: str) -> list[str]:
+    """Java with Kafka's jars, ready for the name of a class. Raises `Unavailable` when one cannot be had."""
+    return [find_java(), *_JVM, *flags, "-cp", f"{kafka_jars.ensure()}/*"]
+
+
+def prepare(folder: Path, *, java_flags: tuple[str, ...] | None = None) -> Prepared:
     """Makes the folder ready for one broker, formatted once, on the ports it had before.
 
+    `java_flags` for Kafka itself; left out, those that make its start quick.
     Raises `Misconfigured` when another process has the folder or somebody took its ports,
     `Unavailable` when Java or Kafka's jars cannot be had.
     """
     lock = lock_folder(folder)
     try:
-        java, classpath = find_java(), f"{kafka_jars.ensure()}/*"
+        quick = quick_start.using(quick_start_archive())
         ports = _ports(folder)
         settings = folder / "server.properties"
         settings.write_text(properties(folder, ports), "utf-8")
         logging = folder / "log4j2.properties"
         logging.write_text(_LOG4J.format(file=folder / "kafka.log"), "utf-8")
-        run = [java, *_JVM, f"-Dlog4j2.configurationFile={logging}", "-cp", classpath]
+        log4j = f"-Dlog4j2.configurationFile={logging}"
         if not (folder / "log" / "meta.properties").is_file():
-            _format(run, settings)
+            _format(java_command(*quick, log4j), settings)
         bootstrap = f"{_HOST}:{ports.broker}"
         _write(folder / "address", bootstrap.encode())
     except BaseException:
         lock.close()
         raise
+    flags = quick if java_flags is None else java_flags
     return Prepared(
-        bootstrap=bootstrap, command=[*run, "kafka.Kafka", str(settings)], log=folder / "kafka.log", lock=lock
+        bootstrap=bootstrap,
+        command=[*java_command(*flags, log4j), "kafka.Kafka", str(settings)],
+        log=folder / "kafka.log",
+        lock=lock,
     )
 
 
@@ -236,9 +252,9 @@ def _listens(address: str) -> bool:
 class EmbeddedBroker:
     """Kafka in a folder, as a child process that dies with us. Use it as `with EmbeddedBroker(folder)`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, java_flags: tuple[str, ...] | None = None) -> None:
         self.folder = folder
-        self._prepared = prepare(folder)
+        self._prepared = prepare(folder, java_flags=java_flags)
         self._process: subprocess.Popen[bytes] | None = None
         self.bootstrap = self._prepared.bootstrap
 
@@ -256,13 +272,13 @@ class EmbeddedBroker:
                 raise Unavailable(f"Kafka does not answer; its log: {self._prepared.log}")
             time.sleep(0.1)
 
-    def stop(self) -> None:
+    def stop(self, *, within_s: float = STOP_S) -> None:
         """Asks Kafka to end, then ends it. Its data stay. May be called twice."""
-        self._end(signal.SIGTERM)
+        self._end(signal.SIGTERM, within_s)
 
     def kill(self) -> None:
         """Ends Kafka as a power cut would. Its data stay."""
-        self._end(signal.SIGKILL)
+        self._end(signal.SIGKILL, STOP_S)
 
     def close(self) -> None:
         """Stops, and gives the folder back."""
@@ -280,13 +296,13 @@ class EmbeddedBroker:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _end(self, number: signal.Signals) -> None:
+    def _end(self, number: signal.Signals, within_s: float) -> None:
         process, self._process = self._process, None
         if process is None:
             return
         process.send_signal(number)
         try:
-            process.wait(STOP_S)
+            process.wait(within_s)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

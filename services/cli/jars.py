@@ -138,17 +138,3 @@ def _show(progress: TextIO, text: str, *, lasting: bool = False, newline: bool =
         print(f"\r\x1b[K{text}", end="\n" if newline else "", file=progress, flush=True)
     elif lasting:
         print(text, file=progress, flush=True)
-
-
-def main() -> int:
-    """`python -m services.cli.jars`: fetches them ahead of need. 1 when they cannot be had."""
-    try:
-        ensure()
-    except Unavailable as error:
-        print(error.detail, file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

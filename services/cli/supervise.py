@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -84,12 +85,12 @@ class Supervisor:
             child.life = lives.told_to_end(child.life)
             child.wake.set()
         for child in reversed(self._children[1:]):
-            _terminate(child)
+            _signal(child, signal.SIGTERM)
             await _waited(child.ended, min(_TURN_S, deadline_s - _LAST_S - now_s()))
         for child in reversed(self._children[1:]):
             await self._end(child, until_s=deadline_s - _LAST_S)
         for child in self._children[:1]:
-            _terminate(child)
+            _signal(child, signal.SIGTERM)
             await self._end(child, until_s=deadline_s)
 
     def kill(self) -> None:
@@ -98,8 +99,7 @@ class Supervisor:
         for child in self._children:
             child.life = lives.told_to_end(child.life)
             child.wake.set()
-            if child.process is not None and child.process.returncode is None:
-                child.process.kill()
+            _signal(child, signal.SIGKILL)
 
     async def __aenter__(self) -> "Supervisor":
         return self
@@ -142,7 +142,7 @@ class Supervisor:
         )
         log.info("process_started", process=program.name, pid=child.process.pid)
         if child.life.state is not State.RUNNING:  # told to end while it was being started
-            child.process.kill() if self.was_killed else child.process.terminate()
+            _signal(child, signal.SIGKILL if self.was_killed else signal.SIGTERM)
         assert child.process.stdout is not None
         await _copy(program.name, child.process.stdout)
         return await child.process.wait()
@@ -164,14 +164,19 @@ class Supervisor:
         """Waits for one that was told, and kills it when its time is over."""
         if not await _waited(child.ended, until_s - asyncio.get_running_loop().time()):
             log.error("process_killed", process=child.program.name, cause="did not end in time")
-            if child.process is not None and child.process.returncode is None:
-                child.process.kill()
+            _signal(child, signal.SIGKILL)
             await child.ended.wait()
 
 
-def _terminate(child: _Child) -> None:
+def _signal(child: _Child, number: signal.Signals) -> None:
+    """Signals the process if it has not ended yet.
+
+    Not by `child.process`: that one asks the kernel first whether it has ended, and so takes the return
+    code away from asyncio, which would tell 255 instead.
+    """
     if child.process is not None and child.process.returncode is None:
-        child.process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child.process.pid, number)
 
 
 def _guard() -> Sequence[str]:
