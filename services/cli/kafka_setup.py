@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from schemas.errors import Unavailable, VigieError
+from schemas.errors import Unavailable
 from services.cli import broker, jars, quick_start
 
 RECORD_S = 120.0
@@ -21,14 +21,14 @@ def main() -> int:
     try:
         jars.ensure()
         archive = broker.quick_start_archive()
-    except VigieError as error:
+    except Unavailable as error:
         print(error.detail, file=sys.stderr)
         return 1
     if not archive.is_file():
         print("Kafka: recording one start, so that the next ones take half the time (once)", file=sys.stderr)
         try:
             record(archive)
-        except (VigieError, OSError, subprocess.TimeoutExpired) as error:
+        except (Unavailable, OSError, subprocess.TimeoutExpired) as error:
             print(f"Kafka: not recorded ({error}); it starts as ever", file=sys.stderr)
     return 0
 

@@ -74,6 +74,17 @@ class Supervisor:
         """How often the program has been started."""
         return next((c.life.starts for c in self._children if c.program.name == name), 0)
 
+    def pid(self, name: str) -> int | None:
+        """The program's process now, if it has one."""
+        running = (c.process for c in self._children if c.program.name == name)
+        return next((p.pid for p in running if p is not None and p.returncode is None), None)
+
+    def end(self, name: str) -> None:
+        """Kills one program's process; it is started again like any that dies."""
+        for child in self._children:
+            if child.program.name == name:
+                _signal(child, signal.SIGKILL)
+
     async def drain(self) -> None:
         """Ends all in reverse order of their start, the first only after the others, within `DRAIN_S`.
 

@@ -21,6 +21,7 @@ from schemas.config import Config
 from schemas.errors import Misconfigured, Unavailable
 from services.cli import broker, topics
 from services.cli.demo.data import keep, start_afresh
+from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
 from services.runtime.clock import now_ms
 from services.runtime.process import listen
@@ -66,15 +67,15 @@ async def up(plan: Plan) -> int:
 
 
 async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: contextlib.ExitStack) -> int:
-    starting = asyncio.create_task(_start(plan, supervisor, locks))
+    running = asyncio.create_task(_start_and_watch(plan, supervisor, locks))
     ends = [asyncio.create_task(each.wait()) for each in (stop, supervisor.gave_up)]
     try:
-        await asyncio.wait([starting, *ends], return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            starting.result()
+        await asyncio.wait([running, *ends], return_when=asyncio.FIRST_COMPLETED)
+        if running.done():
+            running.result()
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (starting, *ends):
+        for task in (running, *ends):
             task.cancel()
         await supervisor.drain()
     if supervisor.gave_up.is_set():
@@ -82,7 +83,7 @@ async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: c
     return 1 if supervisor.was_killed else 0
 
 
-async def _start(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
+async def _start_and_watch(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
     if plan.kafka is None:
         await _in_thread(lambda: (start_afresh if plan.is_fresh else keep)(plan.data))
     bootstrap = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
@@ -90,6 +91,8 @@ async def _start(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack
     for name in SERVICES:
         supervisor.start(service(name, plan, bootstrap))
     await _tell_when_ready(plan, supervisor)
+    if plan.kafka is None:
+        await watch(bootstrap, supervisor)
 
 
 async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.ExitStack) -> str:

@@ -1,4 +1,4 @@
-"""The archive that makes Kafka start quickly: told to Java when it is there, harmless when it does not fit."""
+"""The archive that makes Kafka start quickly: told to Java when it is there, harmless if it does not fit."""
 
 import subprocess
 from pathlib import Path
