@@ -9,6 +9,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread, Timer
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
 import structlog
@@ -20,6 +22,7 @@ from services.ingest.http import create_app
 from services.ingest.intake import Door
 from services.ingest.metrics import Metrics
 from services.ingest.replay import main
+from services.runtime import log as logs
 from services.runtime.clock import now_ms
 from services.runtime.process import serve
 from tests.data import asterisk
@@ -54,11 +57,22 @@ class Ingest:
         thread = Thread(target=self._run)
         thread.start()
         try:
+            self._wait_for_an_answer(thread)
             yield self
         finally:
             self._loop.call_soon_threadsafe(self._stop.set)
             thread.join()
             self._loop.close()
+
+    def _wait_for_an_answer(self, thread: Thread) -> None:
+        """Then it listens and has said so: what a test catches of the output begins after that."""
+        while thread.is_alive():
+            try:
+                with urlopen(f"http://{self.address}/health/live"):
+                    return
+            except URLError:
+                time.sleep(0.01)
+        raise AssertionError("ingest ended before it answered")
 
     def _run(self) -> None:
         self._loop.run_until_complete(serve(self._app, self.address, self._stop))
@@ -78,8 +92,9 @@ def _own_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _logs_as_before() -> Iterator[None]:
-    """The command sets up logging, which is the process's own: put back what it was."""
+    """Logging is the process's own, so it is set up before ingest runs and put back as it was after."""
     handlers, level = logging.root.handlers[:], logging.root.level
+    logs.set_up("ingest")
     yield
     logging.root.handlers[:] = handlers
     logging.root.setLevel(level)
