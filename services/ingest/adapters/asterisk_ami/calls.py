@@ -123,7 +123,7 @@ class Calls:
     # --- ringing ---
 
     def called(self, frame: Frame, at_ms: int) -> bool:
-        visit, member = self._visit(frame), member_of(frame)
+        visit, member = self._visit(frame, at_ms), member_of(frame)
         if visit is None or member is None:
             return False
         leg = _leg(frame, member.interface, at_ms)
@@ -140,7 +140,7 @@ class Calls:
         return True
 
     def not_answered(self, frame: Frame, at_ms: int) -> bool:
-        visit, member = self._visit(frame), member_of(frame)
+        visit, member = self._visit(frame, at_ms), member_of(frame)
         if visit is None or member is None:
             return False
         leg = _leg(frame, member.interface, at_ms)
@@ -157,7 +157,7 @@ class Calls:
 
     def dumped(self, frame: Frame, at_ms: int) -> bool:
         """The agent hung up during the announcement: the caller is back in the queue."""
-        visit, member = self._visit(frame), member_of(frame)
+        visit, member = self._visit(frame, at_ms), member_of(frame)
         if visit is None or member is None:
             return False
         for attempt in _of_agent(visit, member.name, member.interface):
@@ -186,7 +186,7 @@ class Calls:
     # --- leaving a queue ---
 
     def left(self, frame: Frame, at_ms: int) -> bool:
-        visit = self._visit(frame)
+        visit = self._visit(frame, at_ms)
         if visit is None:
             return False
         if visit.is_waiting and visit.leave_ms is None:
@@ -198,7 +198,7 @@ class Calls:
 
     def abandoned(self, frame: Frame, at_ms: int) -> bool:
         """Sent on time-out, leave-when-empty and withdraw too: the outcome is told with Leave."""
-        visit = self._visit(frame)
+        visit = self._visit(frame, at_ms)
         if visit is None:
             return False
         if visit.is_waiting and visit.abandon_ms is None:
@@ -266,7 +266,7 @@ class Calls:
     # --- talking ---
 
     def connected(self, frame: Frame, at_ms: int) -> bool:
-        visit, member = self._visit(frame), member_of(frame)
+        visit, member = self._visit(frame, at_ms), member_of(frame)
         if visit is None or member is None:
             return False
         if visit.accepted_ms is None:
@@ -307,7 +307,7 @@ class Calls:
 
     def _completed_unseen(self, frame: Frame, at_ms: int, *, by: EndedBy | None) -> bool:
         """The end of a call whose Connect was not heard: all of it, from the durations told."""
-        visit, member = self._visit(frame), member_of(frame)
+        visit, member = self._visit(frame, at_ms), member_of(frame)
         talk_s = whole(frame, "TalkTime")
         if member is None or talk_s is None:
             return False
@@ -416,12 +416,12 @@ class Calls:
         self._link(name, name_of(frame, "Linkedid"))
         return contact
 
-    def _visit(self, frame: Frame) -> Visit | None:
-        """The contact's latest visit to the queue; one without a known start when none was seen."""
+    def _visit(self, frame: Frame, at_ms: int) -> Visit | None:
+        """The contact's visit to the queue at that instant; one without a known start when none was seen."""
         contact, raw_queue = self._contact(frame), name_of(frame, "Queue")
         if contact is None:
             return None
-        visit = self.contacts.last_visit(contact.name, raw_queue)
+        visit = self.contacts.visit_at(contact.name, raw_queue, at_ms)
         return visit or self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
 
     def _link(self, channel: str, linked: str) -> None:
@@ -444,8 +444,14 @@ class Calls:
 
 
 def _is_same_join(visit: Visit, raw_queue: str, at_ms: int) -> bool:
-    """Told before by a frame, or by a snapshot whose `Wait` was cut to whole seconds."""
+    """Told before by a frame, or by a snapshot whose `Wait` was cut to whole seconds.
+
+    Who had left by then has come back, however soon.
+    """
     if visit.raw_queue != raw_queue or visit.entered_ms is None or not visit.is_told:
+        return False
+    left = (visit.leave_ms, visit.abandon_ms, visit.accepted_ms)
+    if visit.entered_ms < at_ms and any(each is not None and each <= at_ms for each in left):
         return False
     return abs(visit.entered_ms - at_ms) < (3 * SAME_INSTANT_MS if visit.is_inferred else SAME_INSTANT_MS)
 

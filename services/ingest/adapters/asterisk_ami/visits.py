@@ -6,6 +6,7 @@ Everything here is bounded: ended contacts by `MAX_ENDED`, open ones by `MAX_CON
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schemas.vocabulary import Outcome
@@ -15,7 +16,7 @@ MAX_CONTACTS = 50_000
 MAX_ENDED = 2_000
 """Ended contacts that are still known, for frames that come late."""
 SAME_INSTANT_MS = 1_000
-"""Two joins of one channel to one queue within this are one join told twice."""
+"""Two joins of one channel to one queue within this, with no exit between them, are one told twice."""
 
 
 @dataclass(slots=True)
@@ -115,9 +116,19 @@ class Contacts:
 
     def last_visit(self, name: str, raw_queue: str) -> Visit | None:
         """The contact's latest visit to the queue."""
+        return next(self._visits_back(name, raw_queue), None)
+
+    def visit_at(self, name: str, raw_queue: str, at_ms: int) -> Visit | None:
+        """The contact's latest visit to the queue that had begun by then, as far as that is known; else
+        the latest: a word told again after its visit is not about the next one.
+        """
+        begun = (visit for visit in self._visits_back(name, raw_queue) if _has_begun(visit, at_ms))
+        return next(begun, None) or self.last_visit(name, raw_queue)
+
+    def _visits_back(self, name: str, raw_queue: str) -> Iterator[Visit]:
         contact = self._all.get(name)
         visits = contact.visits if contact is not None else []
-        return next((visit for visit in reversed(visits) if visit.raw_queue == raw_queue), None)
+        return (visit for visit in reversed(visits) if visit.raw_queue == raw_queue)
 
     def waiting(self) -> list[Visit]:
         return [visit for contact in self._all.values() for visit in contact.visits if visit.is_waiting]
@@ -222,3 +233,8 @@ class Contacts:
         self._unlink(contact)
         for leg in [leg for visit in contact.visits for leg in visit.attempts]:
             self._by_leg.pop(leg, None)
+
+
+def _has_begun(visit: Visit, at_ms: int) -> bool:
+    """An inferred start may lie behind the true one."""
+    return visit.entered_ms is None or visit.is_inferred or visit.entered_ms <= at_ms

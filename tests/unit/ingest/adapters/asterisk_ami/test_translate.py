@@ -170,6 +170,54 @@ def test_the_same_queue_entered_again_is_another_visit() -> None:
     assert outcomes(story) == [("1.1/support/1", Outcome.KEY), ("1.1/support/2", Outcome.ANSWERED)]
 
 
+def test_who_comes_back_within_a_second_is_another_visit() -> None:
+    story = Story()
+    story.join(0.0)
+    story.abandon(0.1)
+    story.leave(0.1)
+    story.join(0.6)
+    story.connect(20, "Alice", leg="1.2")
+
+    assert story.words(*VISITS) == [
+        "queue.entered 1.1/support/1 at 0",
+        "queue.left timeout 1.1/support/1 at 0.1",
+        "queue.entered 1.1/support/2 at 0.6",
+        "queue.left answered Alice 1.1/support/2 at 20",
+        "agent.accepted Alice 1.1/support/2 at 20",
+    ]
+
+
+def test_who_comes_back_within_a_second_is_so_for_two_managers_too() -> None:
+    """Their copies differ by 2 ms, and may come after what the other tells next."""
+    story = Story()
+    story.join(0.0)
+    story.join(0.002)
+    story.leave(0.1)
+    story.join(0.6)
+    story.leave(0.102)
+    story.join(0.602)
+    story.connect(20, "Alice", leg="1.2")
+    story.connect(20.002, "Alice", leg="1.2")
+
+    assert story.words(*VISITS) == [
+        "queue.entered 1.1/support/1 at 0",
+        "queue.left key 1.1/support/1 at 0.1",
+        "queue.entered 1.1/support/2 at 0.6",
+        "queue.left answered Alice 1.1/support/2 at 20",
+        "agent.accepted Alice 1.1/support/2 at 20",
+    ]
+
+
+def test_a_join_told_again_behind_its_exit_is_no_other_visit() -> None:
+    story = Story()
+    story.join(0.0)
+    story.leave(0.1)
+    story.join(0.002)
+    story.wait_until(2)
+
+    assert story.words(QueueEntered) == ["queue.entered 1.1/support/1 at 0"]
+
+
 def test_a_hangup_with_nothing_before_it_is_unknown() -> None:
     story = Story()
     story.join(1)
