@@ -163,7 +163,11 @@ class SmtpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One source. `queues` left out: those it has sent events for. `map`: their queue = ours."""
+    """One source. `queues` left out: those it has sent events for. `map`: their queue = ours.
+
+    `system` names the system that numbers the contacts: sources of one system have the same, two systems
+    of one site have two. Left out: docs/decisions/0008.
+    """
 
     id: Id
     kind: Literal["asterisk_ami", "http"]
@@ -171,6 +175,7 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     label: str | None = None
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 5038
+    system: Id | None = None
     user: str | None = None
     secret_env: str | None = None
     secret_file: str | None = None

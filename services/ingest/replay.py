@@ -22,6 +22,7 @@ import msgspec
 
 from schemas.config import Config, SourceConfig
 from schemas.errors import Misconfigured, VigieError
+from services.ingest import sources
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami
 from services.ingest.credentials import pseudonym_key
 from services.ingest.pseudonym import Pseudonyms
@@ -98,8 +99,9 @@ def _speed(text: str) -> float | None:
 
 
 def _source(arguments: argparse.Namespace, config: Config) -> SourceConfig:
-    """The configured source of that id, for its `map` and `wrap_up_s`; else one with defaults."""
-    found = next((source for source in config.sources if source.id == arguments.source), None)
+    """The configured source of that id, for its `map`, `system` and `wrap_up_s`; else one with defaults."""
+    known = [*sources.adapted(config.sources), *config.sources]
+    found = next((source for source in known if source.id == arguments.source), None)
     if found is None:
         return SourceConfig(id=arguments.source, kind=arguments.kind, site=arguments.site)
     if found.kind != arguments.kind:

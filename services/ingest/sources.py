@@ -1,4 +1,4 @@
-"""The one list of adapters: which kind of source is run by which module.
+"""The one list of adapters: which kind of source is run by which module, for which system it speaks.
 
 A new source touches its folder under `adapters/`, its tests and this list.
 """
@@ -6,6 +6,8 @@ A new source touches its folder under `adapters/`, its tests and this list.
 import asyncio
 from collections.abc import Sequence
 from typing import Protocol
+
+import msgspec
 
 from schemas.config import SourceConfig
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
@@ -37,8 +39,24 @@ ADAPTERS: dict[str, Run] = {"asterisk_ami": asterisk_ami.run}
 
 
 def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
-    """The sources that an adapter must run."""
-    return [source for source in sources if source.kind in ADAPTERS]
+    """The sources that an adapter must run, each with its `system`."""
+    found = [source for source in sources if source.kind in ADAPTERS]
+    return [msgspec.structs.replace(source, system=_system(source, found)) for source in found]
+
+
+def _system(source: SourceConfig, all_: Sequence[SourceConfig]) -> str | None:
+    """As set for the source, or for another one at its address; left out for all of them, the first
+    address of the site has none and any other is called by itself. docs/decisions/0008.
+    """
+    peers = [each for each in all_ if each.site == source.site]
+    named = {_address(each): each.system for each in reversed(peers) if each.system is not None}
+    first = next((_address(each) for each in peers if _address(each) not in named), None)
+    address = _address(source)
+    return source.system or named.get(address) or (None if address == first else address)
+
+
+def _address(source: SourceConfig) -> str:
+    return f"{source.host}:{source.port}"
 
 
 async def run(

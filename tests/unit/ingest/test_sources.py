@@ -57,3 +57,34 @@ async def test_source_that_was_told_to_end_is_none(monkeypatch: pytest.MonkeyPat
 def test_sources_that_post_have_no_adapter() -> None:
     pbx = SourceConfig(id="pbx1", kind="asterisk_ami")
     assert sources.adapted([SOURCE, pbx]) == [pbx]
+
+
+def pbx(id_: str, host: str = "10.0.0.1", **more: str) -> SourceConfig:
+    return SourceConfig(id=id_, kind="asterisk_ami", host=host, **more)  # type: ignore[arg-type] # real fields
+
+
+@pytest.mark.parametrize(
+    ("configured", "systems"),
+    [
+        pytest.param([pbx("a"), pbx("b")], [None, None], id="two managers of one"),
+        pytest.param([pbx("a"), pbx("b", "10.0.0.2")], [None, "10.0.0.2:5038"], id="two"),
+        pytest.param(
+            [pbx("a", site="lyon"), pbx("b", "10.0.0.2", site="paris")], [None, None], id="a site each"
+        ),
+        pytest.param(
+            [pbx("a"), pbx("b", "10.0.0.2", system="new"), pbx("c", "10.0.0.2")],
+            [None, "new", "new"],
+            id="named for its address",
+        ),
+        pytest.param(
+            [pbx("a", system="old"), pbx("b", "10.0.0.2", system="old"), pbx("c", "10.0.0.3")],
+            ["old", "old", None],
+            id="one at two addresses",
+        ),
+        pytest.param([pbx("a", system="x"), pbx("b", system="y")], ["x", "y"], id="two behind one address"),
+    ],
+)
+def test_sources_of_one_system_agree_and_two_systems_differ(
+    configured: list[SourceConfig], systems: list[str | None]
+) -> None:
+    assert [source.system for source in sources.adapted(configured)] == systems

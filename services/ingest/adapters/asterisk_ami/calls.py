@@ -47,7 +47,7 @@ class Calls:
     def __init__(
         self, source: SourceConfig, pseudonyms: Pseudonyms, *, facts: Facts, timers: Timers, agents: Agents
     ) -> None:
-        self.contacts = Contacts()
+        self.contacts = Contacts(source.system)
         self._source = source
         self._pseudonyms = pseudonyms
         self._facts = facts
@@ -67,7 +67,7 @@ class Calls:
             return False
         if any(_is_same_join(visit, raw_queue, at_ms) for visit in contact.visits):
             return True
-        visit = self.contacts.last_visit(contact.name, raw_queue)
+        visit = self.contacts.last_visit(contact.channel, raw_queue)
         if visit is None or visit.is_told or not visit.is_waiting:
             self._leave_behind(contact, at_ms)
             visit = self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
@@ -78,7 +78,7 @@ class Calls:
 
     def tell(self, visit: Visit) -> None:
         """Says that the contact exists and entered, once, when the instant is known."""
-        contact = self.contacts.open(visit.contact)
+        contact = self.contacts.open(visit.channel)
         if visit.entered_ms is None or visit.is_told:
             return
         if not contact.is_told:
@@ -111,7 +111,7 @@ class Calls:
         wait_s = whole(frame, "Wait")
         if contact is None or wait_s is None:
             return None
-        visit = self.contacts.last_visit(contact.name, raw_queue)
+        visit = self.contacts.last_visit(contact.channel, raw_queue)
         if visit is None or not visit.is_waiting:
             visit = self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
         if visit.entered_ms is None:
@@ -208,7 +208,7 @@ class Calls:
         return True
 
     def _look(self, visit: Visit) -> None:
-        contact = self.contacts.open(visit.contact)
+        contact = self.contacts.open(visit.channel)
         if contact.hung_ms is not None and visit.leave_ms is not None and visit.abandon_ms is not None:
             self._settle(visit, Outcome.ABANDONED)
 
@@ -217,7 +217,7 @@ class Calls:
         held_ms = visit.leave_ms if visit.leave_ms is not None else visit.abandon_ms
         if not visit.is_waiting or held_ms is None or now_ms < held_ms + GRACE_MS:
             return
-        is_hung_up = self.contacts.open(visit.contact).hung_ms is not None
+        is_hung_up = self.contacts.open(visit.channel).hung_ms is not None
         if is_hung_up or (visit.is_cut_off and visit.abandon_ms is not None):
             self._settle(visit, Outcome.ABANDONED)
         elif visit.is_cut_off:
@@ -261,7 +261,7 @@ class Calls:
         self._facts.left(visit, at_ms, outcome=Outcome.UNKNOWN, inferred=True)
         for attempt in list(visit.attempts.values()):
             self._end_offer(visit, attempt, at_ms, reason=OfferEnd.CANCELLED)
-        self.contacts.end(self.contacts.open(visit.contact))
+        self.contacts.end(self.contacts.open(visit.channel))
 
     # --- talking ---
 
@@ -300,7 +300,7 @@ class Calls:
         ]
         if open_calls:
             talked_ms = (whole(frame, "TalkTime") or 0) * 1000
-            best = min(open_calls, key=lambda v: (v.contact != channel, abs(_talked(v, at_ms) - talked_ms)))
+            best = min(open_calls, key=lambda v: (v.channel != channel, abs(_talked(v, at_ms) - talked_ms)))
             self.talks.end(best, at_ms, by=by)
             return True
         return self._completed_unseen(frame, at_ms, by=by)
@@ -406,14 +406,14 @@ class Calls:
 
     def _contact(self, frame: Frame) -> Contact | None:
         """The contact of a queue's event; None when caller or queue is not named."""
-        name = name_of(frame, "Uniqueid")
-        if not name or not name_of(frame, "Queue"):
+        channel = name_of(frame, "Uniqueid")
+        if not channel or not name_of(frame, "Queue"):
             return None
-        contact = self.contacts.open(name)
+        contact = self.contacts.open(channel)
         number = caller_number(frame)
         if contact.customer is None and number is not None:
             contact.customer = self._pseudonyms.of(number)
-        self._link(name, name_of(frame, "Linkedid"))
+        self._link(channel, name_of(frame, "Linkedid"))
         return contact
 
     def _visit(self, frame: Frame, at_ms: int) -> Visit | None:
@@ -421,7 +421,7 @@ class Calls:
         contact, raw_queue = self._contact(frame), name_of(frame, "Queue")
         if contact is None:
             return None
-        visit = self.contacts.visit_at(contact.name, raw_queue, at_ms)
+        visit = self.contacts.visit_at(contact.channel, raw_queue, at_ms)
         return visit or self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
 
     def _link(self, channel: str, linked: str) -> None:

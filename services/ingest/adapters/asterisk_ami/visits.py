@@ -1,7 +1,8 @@
 """What is remembered of contacts: their visits to queues, ringing attempts, channels. Pure.
 
-A contact is the Uniqueid of the channel that entered a queue, a visit is contact/queue/n-th join:
-the same words that queue_log of the same Asterisk gives. Linkedid ties the other channels to it.
+A contact is the Uniqueid of the channel that entered a queue, behind the name of its system where the
+source has one; a visit is contact/queue/n-th join: the same words that queue_log of the same Asterisk
+gives. Linkedid ties the other channels to it.
 Everything here is bounded: ended contacts by `MAX_ENDED`, open ones by `MAX_CONTACTS`.
 """
 
@@ -31,13 +32,15 @@ class Attempt:
 
 @dataclass(slots=True, eq=False)
 class Visit:
-    """One visit to one queue. `queue` is ours, `raw_queue` Asterisk's. Instants are None until known.
+    """One visit of one contact to one queue. `channel` is the contact's; `queue` is ours, `raw_queue`
+    Asterisk's. Instants are None until known.
 
     `leave_ms` and `abandon_ms` hold what was said until the outcome can be told. `is_told`: its
     `queue.entered` has been said; `is_lost`: absent from a snapshot, said to be unknown; `is_cut_off`:
     the line was lost between what is held and its outcome.
     """
 
+    channel: str
     contact: str
     raw_queue: str
     queue: str
@@ -71,8 +74,11 @@ class Visit:
 
 @dataclass(slots=True, eq=False)
 class Contact:
-    """`hung_ms`: its own channel has hung up, or was asked to; `is_gone`: it has hung up."""
+    """`channel` is what Asterisk calls it, `name` what events do. `hung_ms`: its channel has hung up, or
+    was asked to; `is_gone`: it has hung up.
+    """
 
+    channel: str
     name: str
     linked: str | None = None
     customer: str | None = None
@@ -85,9 +91,10 @@ class Contact:
 
 
 class Contacts:
-    """All contacts, and how channels lead to them."""
+    """All contacts of one system, by channel, and how other channels lead to them."""
 
-    def __init__(self) -> None:
+    def __init__(self, system: str | None) -> None:
+        self._system = system
         self._all: OrderedDict[str, Contact] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._by_linked: dict[str, list[Contact]] = {}
@@ -95,14 +102,14 @@ class Contacts:
         self._channels: dict[str, set[str]] = {}
         self._by_leg: dict[str, Visit] = {}
 
-    def get(self, name: str) -> Contact | None:
-        return self._all.get(name)
+    def get(self, channel: str) -> Contact | None:
+        return self._all.get(channel)
 
-    def open(self, name: str) -> Contact:
-        """The contact of this name, made when it is new."""
-        contact = self._all.get(name)
+    def open(self, channel: str) -> Contact:
+        """The contact of this channel, made when it is new."""
+        contact = self._all.get(channel)
         if contact is None:
-            contact = self._all[name] = Contact(name)
+            contact = self._all[channel] = Contact(channel, contact_of(channel, self._system))
             if len(self._all) > MAX_CONTACTS:
                 self._forget(next(iter(self._all)))
         return contact
@@ -110,23 +117,23 @@ class Contacts:
     def add_visit(self, contact: Contact, raw_queue: str, queue: str) -> Visit:
         number = 1 + sum(visit.raw_queue == raw_queue for visit in contact.visits)
         segment = fit(f"{contact.name}/{raw_queue}/{number}")
-        visit = Visit(contact.name, raw_queue, queue, number, segment)
+        visit = Visit(contact.channel, contact.name, raw_queue, queue, number, segment)
         contact.visits.append(visit)
         return visit
 
-    def last_visit(self, name: str, raw_queue: str) -> Visit | None:
+    def last_visit(self, channel: str, raw_queue: str) -> Visit | None:
         """The contact's latest visit to the queue."""
-        return next(self._visits_back(name, raw_queue), None)
+        return next(self._visits_back(channel, raw_queue), None)
 
-    def visit_at(self, name: str, raw_queue: str, at_ms: int) -> Visit | None:
+    def visit_at(self, channel: str, raw_queue: str, at_ms: int) -> Visit | None:
         """The contact's latest visit to the queue that had begun by then, as far as that is known; else
         the latest: a word told again after its visit is not about the next one.
         """
-        begun = (visit for visit in self._visits_back(name, raw_queue) if _has_begun(visit, at_ms))
-        return next(begun, None) or self.last_visit(name, raw_queue)
+        begun = (visit for visit in self._visits_back(channel, raw_queue) if _has_begun(visit, at_ms))
+        return next(begun, None) or self.last_visit(channel, raw_queue)
 
-    def _visits_back(self, name: str, raw_queue: str) -> Iterator[Visit]:
-        contact = self._all.get(name)
+    def _visits_back(self, channel: str, raw_queue: str) -> Iterator[Visit]:
+        contact = self._all.get(channel)
         visits = contact.visits if contact is not None else []
         return (visit for visit in reversed(visits) if visit.raw_queue == raw_queue)
 
@@ -191,13 +198,13 @@ class Contacts:
             return self._all[channel]
         visit = self._by_leg.get(channel)
         if visit is not None:
-            return self._all.get(visit.contact)
+            return self._all.get(visit.channel)
         several = self._by_linked.get(linked) or self._by_linked.get(self._linked_of.get(channel, ""))
         return several[-1] if several else None
 
     def end(self, contact: Contact) -> None:
         """Keeps it among the last `MAX_ENDED`, for frames that come late."""
-        self._ended[contact.name] = None
+        self._ended[contact.channel] = None
         if len(self._ended) > MAX_ENDED:
             self._forget(next(iter(self._ended)))
 
@@ -207,7 +214,7 @@ class Contacts:
         self._linked_of.clear()
         for contact in self._all.values():
             if contact.linked is not None and not contact.is_gone:
-                self.add_channel(contact.name, contact.linked)
+                self.add_channel(contact.channel, contact.linked)
 
     def _take_out(self, channel: str, linked: str) -> None:
         group = self._channels.get(linked)
@@ -225,14 +232,19 @@ class Contacts:
         if not group:
             self._by_linked.pop(contact.linked, None)
 
-    def _forget(self, name: str) -> None:
-        self._ended.pop(name, None)
-        contact = self._all.pop(name, None)
+    def _forget(self, channel: str) -> None:
+        self._ended.pop(channel, None)
+        contact = self._all.pop(channel, None)
         if contact is None:
             return
         self._unlink(contact)
         for leg in [leg for visit in contact.visits for leg in visit.attempts]:
             self._by_leg.pop(leg, None)
+
+
+def contact_of(channel: str, system: str | None) -> str:
+    """The name that events give the contact of a channel: two systems may number theirs alike."""
+    return fit(f"{system}/{channel}") if system is not None else channel
 
 
 def _has_begun(visit: Visit, at_ms: int) -> bool:

@@ -46,6 +46,30 @@ def test_a_join_begins_a_contact_and_a_visit() -> None:
     assert not entered.inferred
 
 
+def test_two_systems_of_a_site_have_no_contact_in_common() -> None:
+    stories = [Story(), Story(id="pbx2", system="annexe"), Story(id="pbx3", system="annexe")]
+    for story in stories:
+        story.join(1)
+        story.call(2, "Alice", leg="1.2")
+        story.connect(3, "Alice", leg="1.2")
+        story.complete(9, "Alice", Uniqueid="1.1")
+        story.hang_up(9.1, "1.2", linked="1.1")
+        story.hang_up(9.2)
+
+    ours, theirs, again = [
+        [
+            (event.id, getattr(event, "contact", None), getattr(event, "segment", None))
+            for event in story.events
+        ]
+        for story in stories
+    ]
+    assert {contact for _, contact, _ in ours} == {"1.1", None}
+    assert {contact for _, contact, _ in theirs} == {"annexe/1.1", None}
+    assert {segment for _, _, segment in theirs} == {"annexe/1.1/support/1", None}
+    assert theirs == again
+    assert len(ours) == len(theirs)
+
+
 @pytest.mark.parametrize("number", ["<unknown>", "", "anonymous"])
 def test_a_withheld_number_is_no_customer(number: str) -> None:
     story = Story()
