@@ -36,7 +36,8 @@ class Agent:
 
     `calls` and `attempts` hold segments and legs in hand; `wraps` the segments in wrap-up.
     `of_attempt`: phones whose state was said while they rang for a queue, so it is the attempt's.
-    `in_call`: interfaces that a snapshot showed in a queue call we have not seen begin.
+    `in_call`: (queue, interface) that a snapshot showed in a call of that queue; each queue of an agent
+    says so of its own calls only.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Agent:
     attempts: set[str] = field(default_factory=set)
     wraps: set[str] = field(default_factory=set)
     of_attempt: set[str] = field(default_factory=set)
-    in_call: set[str] = field(default_factory=set)
+    in_call: set[tuple[str, str]] = field(default_factory=set)
     is_logged_in: bool | None = None
     said: Standing | None = None
 
@@ -138,7 +139,7 @@ class Agents:
             if agent.attempts and not agent.calls:
                 agent.of_attempt.add(member.interface)
         if member.is_in_call is False:
-            agent.in_call.discard(member.interface)
+            agent.in_call.discard((member.queue, member.interface))
         return agent
 
     def remove_member(self, member: Member) -> None:
@@ -146,9 +147,9 @@ class Agents:
         memberships = agent.memberships if agent.memberships is not None else {}
         agent.memberships = memberships
         memberships.pop((member.queue, member.interface), None)
+        agent.in_call.discard((member.queue, member.interface))
         if all(interface != member.interface for _, interface in memberships):
             agent.phones.pop(member.interface, None)
-            agent.in_call.discard(member.interface)
 
     def replace_members(self, members: list[Member], *, covers: Callable[[str], bool]) -> None:
         """A snapshot: in the queues that it covers, exactly these are members."""
@@ -161,7 +162,7 @@ class Agents:
             agent = self.set_member(member)
             agent.of_attempt.discard(member.interface)
             if member.is_in_call:
-                agent.in_call.add(member.interface)
+                agent.in_call.add((member.queue, member.interface))
 
     def ring(self, name: str, leg: str) -> None:
         self.get(name).attempts.add(leg)

@@ -53,10 +53,12 @@ def _lose(calls: Calls, visit: Visit, seen_ms: int, _now_ms: int) -> None:
 
 
 def _end_missed_talks(member: Member, now_ms: int, *, calls: Calls, timers: Timers) -> None:
-    """Asterisk says that the member is in no call of a queue; `LastCall` is when the last one ended."""
+    """Asterisk says that the member is in no call of this queue; `LastCall` is when the last one ended."""
     if member.is_in_call is not False:
         return
     for visit in calls.talks.of(member.name, member.interface):
+        if visit.raw_queue != member.queue:
+            continue
         accepted_ms = visit.accepted_ms or 0
         last_ms = member.last_call_ms or 0
         ended_ms = last_ms if accepted_ms <= last_ms <= now_ms else now_ms

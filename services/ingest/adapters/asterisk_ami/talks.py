@@ -30,7 +30,7 @@ class Talks:
         agent = self._agents.get(visit.agent)
         visit.talk_ended_ms = at_ms
         agent.calls.discard(visit.segment)
-        agent.in_call.discard(visit.interface or "")
+        agent.in_call.discard((visit.raw_queue, visit.interface or ""))
         self._facts.talk_ended(visit, at_ms, by=by, inferred=inferred)
         wrap_ms = round(self._wrap_up_s(visit) * 1000)
         if wrap_ms <= 0:

@@ -202,6 +202,33 @@ def test_a_talk_that_goes_on_goes_on() -> None:
     assert story.events == told
 
 
+def test_a_talk_goes_on_though_the_agents_other_queues_have_no_call_of_his() -> None:
+    """Each queue's row says whether the member is in a call of that queue."""
+    story = Story()
+    for queue in ("support", "sales"):
+        story.member("QueueMemberAdded", 1, "Alice", queue)
+    story.join(1)
+    story.connect(10, "Alice", leg="1.2")
+    story.translator.reconnected()
+    told = list(story.events)
+    rows = (member_row("Alice", InCall=1, Status=2), member_row("Alice", "sales", Status=2))
+    story.status(100, *QUEUES, *rows)
+    story.wait_until(200)
+
+    assert story.events == told
+
+
+def test_a_call_that_began_unheard_is_of_one_queue_and_ends_with_it() -> None:
+    story = Story()
+    story.status(100, *QUEUES, member_row("Alice", InCall=1), member_row("Alice", "sales"))
+    story.complete(130, "Alice", talk_s=60, Uniqueid="1.1")
+
+    assert story.words(AgentStateChanged) == [
+        "agent.state in_contact Alice at 100",
+        "agent.state available Alice at 130",
+    ]
+
+
 def test_an_agent_whose_call_began_unheard_is_in_contact_until_it_completes() -> None:
     story = Story()
     story.status(100, *QUEUES, member_row("Alice", InCall=1, Status=1))
