@@ -4,10 +4,11 @@ import asyncio
 import logging
 import os
 import sys
+from functools import partial
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from services.ingest import heartbeats, sources
+from services.ingest import heartbeats, past, sources
 from services.ingest.admission import Admission
 from services.ingest.credentials import pseudonym_key, source_secrets
 from services.ingest.http import create_app
@@ -53,6 +54,13 @@ async def main(options: Options, stop: asyncio.Event) -> None:
                         pseudonyms=pseudonyms,
                         metrics=metrics,
                         stop=stop,
+                        past=partial(
+                            past.read,
+                            bootstrap=options.bootstrap,
+                            site=source.site,
+                            sources=sources.peers(source, adapted),
+                            clock=now_ms,
+                        ),
                     )
                 )
         beating.cancel()

@@ -12,6 +12,7 @@ import msgspec
 from schemas.config import SourceConfig
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.metrics import Metrics
+from services.ingest.past import Past
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Put
 
@@ -19,7 +20,8 @@ from services.ingest.publisher import Put
 class Run(Protocol):
     """Talks to one source until `stop`; reconnects by itself; what it learns it gives to `put`.
 
-    `put` waits while the buffer is full: then nothing more is read from the source.
+    `put` waits while the buffer is full: then nothing more is read from the source. `past` gives what was
+    told of the source's system before this process started.
     """
 
     async def __call__(
@@ -31,6 +33,7 @@ class Run(Protocol):
         pseudonyms: Pseudonyms,
         metrics: Metrics,
         stop: asyncio.Event,
+        past: Past | None,
     ) -> None: ...
 
 
@@ -44,13 +47,19 @@ def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
     return [msgspec.structs.replace(source, system=_system(source, found)) for source in found]
 
 
+def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[str]:
+    """The ids of the adapted sources that speak for the same system, its own among them."""
+    same = (source.site, source.kind, source.system)
+    return [each.id for each in all_ if (each.site, each.kind, each.system) == same]
+
+
 def _system(source: SourceConfig, all_: Sequence[SourceConfig]) -> str | None:
     """As set for the source, or for another one at its address; left out for all of them, the first
     address of the site has none and any other is called by itself. docs/decisions/0008.
     """
-    peers = [each for each in all_ if each.site == source.site]
-    named = {_address(each): each.system for each in reversed(peers) if each.system is not None}
-    first = next((_address(each) for each in peers if _address(each) not in named), None)
+    here = [each for each in all_ if each.site == source.site]
+    named = {_address(each): each.system for each in reversed(here) if each.system is not None}
+    first = next((_address(each) for each in here if _address(each) not in named), None)
     address = _address(source)
     return source.system or named.get(address) or (None if address == first else address)
 
@@ -67,9 +76,12 @@ async def run(
     pseudonyms: Pseudonyms,
     metrics: Metrics,
     stop: asyncio.Event,
+    past: Past | None = None,
 ) -> None:
     """Runs the source's adapter; raises when it ends before it was told to, which ends the process."""
     adapter = ADAPTERS[source.kind]
-    await adapter(source, put=put, secret=secret, pseudonyms=pseudonyms, metrics=metrics, stop=stop)
+    await adapter(
+        source, put=put, secret=secret, pseudonyms=pseudonyms, metrics=metrics, stop=stop, past=past
+    )
     if not stop.is_set():
         raise RuntimeError(f"source {source.id} ended by itself")

@@ -27,6 +27,7 @@ from services.ingest.adapters.asterisk_ami.connect import delay_s, run
 from services.ingest.adapters.asterisk_ami.recording import read
 from services.ingest.adapters.asterisk_ami.session import Pace
 from services.ingest.metrics import Metrics
+from services.ingest.past import Past, Take
 from tests.data import asterisk
 from tests.doubles.ami_frames import PSEUDONYMS, frame, member_row, source
 from tests.doubles.ami_server import AmiServer
@@ -77,7 +78,9 @@ async def until(condition: Callable[[], object]) -> None:
 class Running:
     """A source that runs, and what can be seen of it."""
 
-    def __init__(self, server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret") -> None:
+    def __init__(
+        self, server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret", past: Past | None = None
+    ) -> None:
         self.heard = Heard()
         self.metrics = Metrics(CollectorRegistry(), sources=["pbx1"])
         self.stop = asyncio.Event()
@@ -90,6 +93,7 @@ class Running:
                 pseudonyms=PSEUDONYMS,
                 metrics=self.metrics,
                 stop=self.stop,
+                past=past,
                 pace=pace,
             )
         )
@@ -104,8 +108,10 @@ class Running:
 
 
 @asynccontextmanager
-async def running(server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret") -> AsyncIterator[Running]:
-    it = Running(server, pace=pace, secret=secret)
+async def running(
+    server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret", past: Past | None = None
+) -> AsyncIterator[Running]:
+    it = Running(server, pace=pace, secret=secret, past=past)
     try:
         yield it
     finally:
@@ -385,6 +391,52 @@ async def test_who_waits_is_told_after_a_reconnect_under_the_same_id(server: Ami
     assert [e.id for e in of(second.heard, QueueEntered)] == [e.id for e in of(first.heard, QueueEntered)]
 
 
+class SlowPast:
+    """What was told before, read to its end only when `end` is set."""
+
+    def __init__(self, *events: SourceEvent) -> None:
+        self.end = asyncio.Event()
+        self._events = events
+
+    async def __call__(self, take: Take) -> None:
+        for event in self._events:
+            take(event)
+        await self.end.wait()
+
+
+async def test_what_happens_while_the_past_is_read_is_told_after_it(server: AmiServer) -> None:
+    async with running(server) as before:
+        await server.until_connected(1)
+        await server.event(frame("QueueCallerJoin", 1, **JOIN))
+        await server.event(frame("QueueCallerLeave", 5, **JOIN))
+        await server.event(frame("QueueCallerJoin", 10, **{**JOIN, "Uniqueid": "2.1"}))
+        await until(lambda: of(before.heard, QueueLeft))
+    await server.until_connected(0)
+    past = SlowPast(*of(before.heard, QueueEntered, QueueLeft))
+    async with running(server, past=past) as after:
+        await until(lambda: server.logins == 2)
+        await server.event(frame("QueueCallerJoin", 20, **JOIN))
+        await asyncio.sleep(0.5)
+        assert (after.heard.messages, after.is_up()) == ([], False)
+        past.end.set()
+        await until(lambda: of(after.heard, QueueEntered))
+        await until(after.is_up)
+
+    entered = [each.segment for each in of(after.heard, QueueEntered) if isinstance(each, QueueEntered)]
+    assert entered == ["1.1/support/2"]
+
+
+async def test_a_past_that_cannot_be_had_ends_the_source(server: AmiServer) -> None:
+    async def broken(_: Take) -> None:
+        raise RuntimeError("not read")
+
+    pbx = Running(server, past=broken)
+    with pytest.raises(ExceptionGroup) as ended:
+        await pbx.task
+
+    assert [str(each) for each in ended.value.exceptions] == ["not read"]
+
+
 async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) -> None:
     """Longer than a Ping may stay unanswered: that silence is ours."""
     async with running(server, pace=msgspec.structs.replace(FAST, pong_s=1.0)) as pbx:
@@ -404,11 +456,13 @@ async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) 
     assert visits(of(pbx.heard, QueueEntered, QueueLeft)) == expected()
 
 
-@pytest.mark.parametrize("when", ["connected", "connecting", "held back"])
+@pytest.mark.parametrize("when", ["connected", "connecting", "held back", "reading the past"])
 async def test_stop_ends_it_whatever_it_does(server: AmiServer, when: str) -> None:
     if when == "connecting":
         await server.go_away()
-    pbx = Running(server)
+    pbx = Running(server, past=SlowPast() if when == "reading the past" else None)
+    if when == "reading the past":
+        await until(lambda: server.logins)
     if when == "held back":
         pbx.heard.open.clear()
         await until(lambda: pbx.heard.calls)

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from schemas.config import SourceConfig
 from services.ingest import sources
 from services.ingest.metrics import Metrics
+from services.ingest.past import Past
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Put
 from tests.doubles.event_log import MemoryLog
@@ -24,6 +25,7 @@ async def says_one_thing_and_ends(
     pseudonyms: Pseudonyms,
     metrics: Metrics,
     stop: asyncio.Event,
+    past: Past | None,
 ) -> None:
     await put([taken(entered(source=source.id)).event])
 

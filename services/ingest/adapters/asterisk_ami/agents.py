@@ -53,14 +53,11 @@ class Agent:
 
 
 def standing(agent: Agent) -> Standing:
-    """What the agent is doing now."""
-    queues = (
-        None
-        if agent.memberships is None
-        else tuple(dict.fromkeys(each.queue for each in agent.memberships.values()))
-    )
+    """What the agent is doing now; his queues, while no frame has told them, as they were said last."""
     state, reason = _state(agent)
-    return state, reason, tuple(sorted(queues)) if queues is not None else None
+    if agent.memberships is None:
+        return state, reason, agent.said[2] if agent.said is not None else None
+    return state, reason, tuple(sorted({each.queue for each in agent.memberships.values()}))
 
 
 def _state(agent: Agent) -> tuple[AgentState, str | None]:
@@ -120,6 +117,20 @@ class Agents:
                 found.append((agent, now))
         return found
 
+    def recall(
+        self, name: str, state: AgentState, reason: str | None, queues: tuple[str, ...] | None
+    ) -> None:
+        """What was said of the agent before we started. `queues` None: as said before that."""
+        agent = self.get(name)
+        if queues is None and agent.said is not None:
+            queues = agent.said[2]
+        agent.said = (state, reason, queues)
+        agent.memberships = {} if queues == () else None
+
+    def take_as_said(self) -> None:
+        """However the agents stand now: nothing of it is new."""
+        self._touched.clear()
+
     def set_member(self, member: Member) -> Agent:
         """Takes over what a frame says of a member. A pause keeps its reason while none is given."""
         agent = self.get(member.name)
@@ -151,9 +162,18 @@ class Agents:
         if all(interface != member.interface for _, interface in memberships):
             agent.phones.pop(member.interface, None)
 
-    def replace_members(self, members: list[Member], *, covers: Callable[[str], bool]) -> None:
-        """A snapshot: in the queues that it covers, exactly these are members."""
+    def replace_members(
+        self, members: list[Member], *, covers: Callable[[str], bool], is_whole: bool
+    ) -> None:
+        """A snapshot: in the queues that it covers, exactly these are members.
+
+        `is_whole`: who was said to be in a queue, and is in none of its rows, is in none.
+        """
         present = {(member.name, member.queue, member.interface) for member in members}
+        names = {member.name for member in members}
+        for agent in self._all.values() if is_whole else ():
+            if agent.memberships is None and agent.said is not None and agent.name not in names:
+                self.get(agent.name).memberships = {}
         for agent in self._all.values():
             for queue, interface in list(agent.memberships or ()):
                 if covers(queue) and (agent.name, queue, interface) not in present:

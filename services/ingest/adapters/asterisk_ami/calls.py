@@ -178,9 +178,11 @@ class Calls:
 
     def ring_no_more(self, idle: Set[tuple[str, str]], at_ms: int) -> None:
         """A snapshot shows these (agent, phone) idle: attempts from before it have ended unheard."""
+        agents = {agent for agent, _ in idle}
         for visit in self.contacts.waiting():
             for attempt in list(visit.attempts.values()):
-                if (attempt.agent, attempt.interface) in idle:
+                is_at_any = attempt.interface is None and attempt.agent in agents
+                if is_at_any or (attempt.agent, attempt.interface) in idle:
                     self._end_offer(visit, attempt, at_ms, reason=OfferEnd.CANCELLED)
 
     # --- leaving a queue ---
@@ -301,6 +303,7 @@ class Calls:
         if open_calls:
             talked_ms = (whole(frame, "TalkTime") or 0) * 1000
             best = min(open_calls, key=lambda v: (v.channel != channel, abs(_talked(v, at_ms) - talked_ms)))
+            best.interface = member.interface
             self.talks.end(best, at_ms, by=by)
             return True
         return self._completed_unseen(frame, at_ms, by=by)
@@ -386,7 +389,11 @@ class Calls:
         self.contacts.end(contact)
         for visit in contact.visits:
             if visit.is_talking:
-                self._timers.at(at_ms + LATE_COMPLETE_MS, partial(self._end_untold, visit, at_ms))
+                self.end_late(visit, at_ms)
+
+    def end_late(self, visit: Visit, ended_ms: int) -> None:
+        """A talk whose contact is over ended with it, unless its AgentComplete still comes."""
+        self._timers.at(ended_ms + LATE_COMPLETE_MS, partial(self._end_untold, visit, ended_ms))
 
     def _end_untold(self, visit: Visit, ended_ms: int, _now_ms: int) -> None:
         self.talks.end(visit, ended_ms, by=None, inferred=True)
@@ -468,4 +475,8 @@ def _leg(frame: Frame, interface: str, at_ms: int) -> str:
 
 
 def _of_agent(visit: Visit, agent: str, interface: str) -> list[Attempt]:
-    return [each for each in visit.attempts.values() if each.agent == agent and each.interface == interface]
+    return [each for each in visit.attempts.values() if _is_of(each, agent, interface)]
+
+
+def _is_of(attempt: Attempt, agent: str, interface: str) -> bool:
+    return attempt.agent == agent and attempt.interface in (interface, None)

@@ -1,11 +1,14 @@
 """Keeps one Asterisk connected: connects, talks, and after a loss tries again for as long as it takes.
 
+Meanwhile what was told before this process started is read back from the log: until that is known no
+frame is translated, for nobody could say whose visit it is about, or who has left unseen.
 Waits between attempts grow and are drawn at random (full jitter), so that many workers do not knock
 at once. What changed is logged once, not each attempt; attempts are counted.
 """
 
 import asyncio
 import random
+from typing import NoReturn
 
 import structlog
 
@@ -15,6 +18,7 @@ from services.ingest.adapters.asterisk_ami.frames import action
 from services.ingest.adapters.asterisk_ami.session import LoginRefused, Lost, Pace, Session
 from services.ingest.adapters.asterisk_ami.translate import Translator
 from services.ingest.metrics import Metrics
+from services.ingest.past import Past
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Put
 
@@ -29,11 +33,23 @@ async def run(
     pseudonyms: Pseudonyms,
     metrics: Metrics,
     stop: asyncio.Event,
+    past: Past | None = None,
     pace: Pace | None = None,
 ) -> None:
-    """Talks to the source until `stop`. Raises `Misconfigured` when user or secret cannot be sent."""
+    """Talks to the source until `stop`. `past` None: nothing was told before.
+
+    Raises `Misconfigured` when user or secret cannot be sent.
+    """
     _check(source, secret)
-    line = _Line(source, put=put, secret=secret, pseudonyms=pseudonyms, metrics=metrics, pace=pace or Pace())
+    line = _Line(
+        source,
+        put=put,
+        secret=secret,
+        pseudonyms=pseudonyms,
+        metrics=metrics,
+        past=past,
+        pace=pace or Pace(),
+    )
     talking = asyncio.create_task(line.keep(), name=f"source {source.id}")
     stopping = asyncio.create_task(stop.wait())
     try:
@@ -64,13 +80,16 @@ class _Line:
         secret: str,
         pseudonyms: Pseudonyms,
         metrics: Metrics,
+        past: Past | None,
         pace: Pace,
     ) -> None:
         self._source = source
         self._put = put
         self._secret = secret
         self._metrics = metrics
+        self._past = past
         self._pace = pace
+        self._recalled = asyncio.Event()
         self._translator = Translator(source, pseudonyms)
         self._is_up = False
         self._fault: str | None = None
@@ -78,6 +97,17 @@ class _Line:
         self._attempts = 0
 
     async def keep(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._recall())
+            tasks.create_task(self._stay_connected())
+
+    async def _recall(self) -> None:
+        if self._past is not None:
+            await self._past(self._translator.recall)
+        self._translator.go_on()
+        self._recalled.set()
+
+    async def _stay_connected(self) -> NoReturn:
         while True:
             self._attempts += 1
             try:
@@ -99,6 +129,7 @@ class _Line:
             put=self._put,
             metrics=self._metrics,
             pace=self._pace,
+            recalled=self._recalled,
             on_up=self._up,
             on_fault=self._see_fault,
         )

@@ -25,6 +25,9 @@ from services.ingest.publisher import Put
 from services.runtime.clock import now_ms
 
 READ_BYTES = 65_536
+HELD_FRAMES = 20_000
+"""Kept while the past is read back; then nothing more is read, and Asterisk's session is held back."""
+RECALL_LOOK_S = 0.05
 EVENT_CLASSES = "agent,call,system"
 """With everything, 93 of 100 frames would say nothing to us. SOURCES.md §2."""
 
@@ -68,10 +71,14 @@ class Session:
         put: Put,
         metrics: Metrics,
         pace: Pace,
+        recalled: asyncio.Event,
         on_up: Callable[[], None],
         on_fault: Callable[[str | None], None],
     ) -> None:
-        """`on_up`: a snapshot is complete; `on_fault`: the translator's fault, after each read."""
+        """`recalled`: the translator knows what was told before; until then it is given nothing.
+
+        `on_up`: a snapshot is complete; `on_fault`: the translator's fault, after each read.
+        """
         self._source = source
         self._reader, self._writer = streams
         self._frames = FrameReader()
@@ -79,6 +86,7 @@ class Session:
         self._put = put
         self._metrics = metrics
         self._pace = pace
+        self._recalled = recalled
         self._on_up = on_up
         self._on_fault = on_fault
         self._actions = 0
@@ -91,6 +99,7 @@ class Session:
     async def run(self, secret: str) -> None:
         """Logs in, asks for the snapshot, then hands on what comes."""
         await self._log_in(secret)
+        await self._keep_until_recalled()
         self._translator.reconnected()
         await self._ping()
         await self._wait_until_booted()
@@ -143,6 +152,14 @@ class Session:
         if not self._frames.banner:
             raise Lost("no greeting: this does not speak AMI")
         raise Lost(f"no answer to {name} within {self._pace.answer_s:g} s")
+
+    async def _keep_until_recalled(self) -> None:
+        """What happens meanwhile is heard, and told when its turn has come."""
+        while not self._recalled.is_set():
+            if len(self._early) < HELD_FRAMES:
+                self._early += await self._read(RECALL_LOOK_S)
+            else:
+                await self._recalled.wait()
 
     async def _wait_until_booted(self) -> None:
         """Asterisk says so after login; old ones and some proxies never do, then we go on."""

@@ -4,7 +4,7 @@ AMI replays nothing after a reconnect; snapshots heal (SOURCES.md §1.4). Asteri
 happened during the snapshot behind it, so what it contradicts is held for `GRACE_MS`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import partial
 
 from services.ingest.adapters.asterisk_ami.agents import NOT_IN_USE, Agents
@@ -30,10 +30,14 @@ def reconcile(
     members = [
         member for row in rows if event_of(row) == "QueueMember" and (member := member_of(row)) is not None
     ]
-    agents.replace_members(members, covers=covers)
+    agents.replace_members(members, covers=covers, is_whole=is_whole)
     calls.ring_no_more({(m.name, m.interface) for m in members if m.status == NOT_IN_USE}, now_ms)
     for member in members:
+        _learn_phone(member, calls=calls)
+    for member in members:
         _end_missed_talks(member, now_ms, calls=calls, timers=timers)
+    if is_whole:
+        _end_talks_of_the_gone({member.name for member in members}, now_ms, calls=calls, timers=timers)
     entries = [row for row in rows if event_of(row) == "QueueEntry"]
     present = [visit for row in entries if (visit := calls.seen_waiting(row, now_ms)) is not None]
     _lose_absent(present, now_ms, covers=covers, calls=calls, timers=timers)
@@ -52,6 +56,13 @@ def _lose(calls: Calls, visit: Visit, seen_ms: int, _now_ms: int) -> None:
     calls.lose(visit, max(seen_ms, visit.entered_ms or 0))
 
 
+def _learn_phone(member: Member, *, calls: Calls) -> None:
+    """A talk that began before we did is at the phone that is in a call of its queue."""
+    for visit in calls.talks.of(member.name, member.interface) if member.is_in_call else ():
+        if visit.raw_queue == member.queue:
+            visit.interface = member.interface
+
+
 def _end_missed_talks(member: Member, now_ms: int, *, calls: Calls, timers: Timers) -> None:
     """Asterisk says that the member is in no call of this queue; `LastCall` is when the last one ended."""
     if member.is_in_call is not False:
@@ -63,6 +74,14 @@ def _end_missed_talks(member: Member, now_ms: int, *, calls: Calls, timers: Time
         last_ms = member.last_call_ms or 0
         ended_ms = last_ms if accepted_ms <= last_ms <= now_ms else now_ms
         timers.at(now_ms + GRACE_MS, partial(_end_talk, calls, visit, max(ended_ms, accepted_ms)))
+
+
+def _end_talks_of_the_gone(here: Set[str], now_ms: int, *, calls: Calls, timers: Timers) -> None:
+    """Of talks that began before we did, those of agents who are in no queue any more have no end to hear."""
+    for visit in calls.talks.all():
+        if visit.interface is None and visit.agent not in here:
+            ended_ms = max(now_ms, visit.accepted_ms or 0)
+            timers.at(now_ms + GRACE_MS, partial(_end_talk, calls, visit, ended_ms))
 
 
 def _end_talk(calls: Calls, visit: Visit, ended_ms: int, _now_ms: int) -> None:

@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from schemas.config import SourceConfig
-from schemas.events import SourceEvent
+from schemas.events import AnyEvent, SourceEvent, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.ingest.adapters.asterisk_ami.agents import Agents
 from services.ingest.adapters.asterisk_ami.asides import Asides
 from services.ingest.adapters.asterisk_ami.calls import Calls, Pseudonyms
 from services.ingest.adapters.asterisk_ami.facts import Facts
 from services.ingest.adapters.asterisk_ami.frames import Frame, Refused
+from services.ingest.adapters.asterisk_ami.resume import Resume
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION, reconcile
 from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.wire import (
@@ -57,12 +58,23 @@ class Translator:
         self._timers = Timers()
         self._agents = Agents(lambda queue: source.map.get(queue, queue))
         self._calls = Calls(source, pseudonyms, facts=self._facts, timers=self._timers, agents=self._agents)
+        self._resume = Resume(calls=self._calls, agents=self._agents)
         self._handlers = self._table()
         self._refused: list[Refused] = []
         self._seen: dict[int, None] = {}
         self._rows: list[Frame] = []
         self._offset_ms = 0
         self._latest_ms = 0
+
+    def recall(self, event: AnyEvent) -> None:
+        """An event that was told before we started; all of them come before `go_on`."""
+        if isinstance(event, SourceHeartbeat) and event.clock_ms is not None:
+            self._offset_ms = event.received_ms - event.clock_ms
+        self._resume.take(event)
+
+    def go_on(self) -> None:
+        """From here on frames tell what happens beyond what was recalled."""
+        self._resume.finish()
 
     def frame(self, frame: Frame, received_ms: int) -> list[SourceEvent]:
         """What this frame tells, and what was due before it."""

@@ -22,11 +22,14 @@ SAME_INSTANT_MS = 1_000
 
 @dataclass(slots=True)
 class Attempt:
-    """One member rung for one visit. `gone_ms`: its leg hung up, and nothing has said why yet."""
+    """One member rung for one visit. `gone_ms`: its leg hung up, and nothing has said why yet.
+
+    `interface` None, here as in `Visit`: it began before we did, by a phone that was not told.
+    """
 
     leg: str
     agent: str
-    interface: str
+    interface: str | None
     gone_ms: int | None = None
 
 
@@ -114,8 +117,17 @@ class Contacts:
                 self._forget(next(iter(self._all)))
         return contact
 
-    def add_visit(self, contact: Contact, raw_queue: str, queue: str) -> Visit:
-        number = 1 + sum(visit.raw_queue == raw_queue for visit in contact.visits)
+    def named(self, name: str) -> Contact:
+        """The contact that events call so, made when it is new; it keeps that name."""
+        contact = self.open(channel_of(name, self._system))
+        contact.name = name
+        return contact
+
+    def add_visit(self, contact: Contact, raw_queue: str, queue: str, *, number: int | None = None) -> Visit:
+        """The contact's visit to the queue of that number; left out, the next one."""
+        if number is None:
+            numbers = (visit.number for visit in contact.visits if visit.raw_queue == raw_queue)
+            number = 1 + max(numbers, default=0)
         segment = fit(f"{contact.name}/{raw_queue}/{number}")
         visit = Visit(contact.channel, contact.name, raw_queue, queue, number, segment)
         contact.visits.append(visit)
@@ -245,6 +257,11 @@ class Contacts:
 def contact_of(channel: str, system: str | None) -> str:
     """The name that events give the contact of a channel: two systems may number theirs alike."""
     return fit(f"{system}/{channel}") if system is not None else channel
+
+
+def channel_of(contact: str, system: str | None) -> str:
+    """The way back."""
+    return contact.removeprefix(f"{system}/") if system is not None else contact
 
 
 def _has_begun(visit: Visit, at_ms: int) -> bool:
