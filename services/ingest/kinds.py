@@ -49,6 +49,13 @@ def build(kind: Kind, envelope: Mapping[str, object], data: Mapping[str, object]
     return typing.cast(SourceEvent, event)
 
 
+def check(event: SourceEvent) -> None:
+    """Raises `InvalidMessage`, as `build` would have, for an event that was made in another way."""
+    flat = msgspec.to_builtins(event)
+    kind = KINDS[f"vigie.{flat.pop('type')}.v1"]
+    build(kind, {name: flat[name] for name in _ENVELOPE & flat.keys()}, flat)
+
+
 def _check_text(kind: Kind, flat: Mapping[str, object]) -> None:
     for name, value in flat.items():
         if isinstance(value, str):

@@ -379,6 +379,23 @@ async def test_an_event_far_ahead_of_our_clock_is_a_dead_letter(server: AmiServe
     assert of(pbx.heard, QueueEntered) == []
 
 
+async def test_what_our_events_cannot_carry_is_a_dead_letter_and_the_rest_is_told(server: AmiServer) -> None:
+    """Alice is in more queues than an event may name."""
+    for number in range(501):
+        server.know_member(member_row("Alice", f"q{number}"))
+    server.know_member(member_row("Bruno", "q1"))
+    async with running(server) as pbx:
+        await until(pbx.is_up)
+        await until(lambda: of(pbx.heard, AgentStateChanged))
+
+    said = [each for each in of(pbx.heard, AgentStateChanged) if isinstance(each, AgentStateChanged)]
+    assert [(each.agent, each.queues) for each in said] == [("Bruno", ("q1",))]
+    [letter] = letters(pbx.heard)
+    assert (letter.source, letter.site, letter.reason) == ("pbx1", "paris", Reason.INVALID)
+    assert letter.detail == "agent.state: data.queues: expected array of length <= 500"
+    assert pbx.value("vigie_events_total", outcome=Reason.INVALID) == 1
+
+
 async def test_who_waits_is_told_after_a_reconnect_under_the_same_id(server: AmiServer) -> None:
     async with running(server) as first:
         await server.until_connected(1)

@@ -19,7 +19,7 @@ from schemas.vocabulary import Reason
 from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, Refused, action
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION
 from services.ingest.adapters.asterisk_ami.translate import Translator
-from services.ingest.cloudevents import FUTURE_MS
+from services.ingest.checking import refuse
 from services.ingest.metrics import Metrics
 from services.ingest.publisher import Put
 from services.runtime.clock import now_ms
@@ -261,14 +261,10 @@ class Session:
         for reason, n in self._translator.take_dropped().items():
             self._metrics.count(self._source.id, reason, n)
         refused = [*self._frames.take_refused(), *self._translator.take_refused()]
-        latest_ms = now_ms() + FUTURE_MS
-        fit = [event for event in events if event.occurred_ms <= latest_ms]
-        letters = [self._letter_of(each) for each in refused]
-        if len(fit) < len(events):
-            self._metrics.count(self._source.id, Reason.FUTURE, len(events) - len(fit))
-            letters += [self._letter_of_future(event) for event in events if event.occurred_ms > latest_ms]
-        if fit or letters:
-            await self._put_in_time([*fit, *letters])
+        messages: list[SourceEvent | DeadLetter] = [self._checked(event) for event in events]
+        messages += [self._letter_of(each) for each in refused]
+        if messages:
+            await self._put_in_time(messages)
 
     async def _put_in_time(self, messages: list[SourceEvent | DeadLetter]) -> None:
         """While the buffer is full nothing is read: that time is not Asterisk's silence."""
@@ -283,10 +279,15 @@ class Session:
         self._metrics.count(self._source.id, reason)
         return self._letter(reason, refused.detail, sha256=refused.sha256, size=refused.size)
 
-    def _letter_of_future(self, event: SourceEvent) -> DeadLetter:
-        named = f"{event.source}|{event.id}".encode()
-        detail = "Timestamp: ahead of the clock here"
-        return self._letter(Reason.FUTURE, detail, sha256=hashlib.sha256(named).hexdigest(), size=len(named))
+    def _checked(self, event: SourceEvent) -> SourceEvent | DeadLetter:
+        """The event, or a dead letter of it: with the hash of its identity, for no bytes were sent to us."""
+        refused = refuse(event, now_ms=now_ms())
+        if refused is None:
+            return event
+        self._metrics.count(self._source.id, refused.reason)
+        named = f"{event.source}|{event.id}".encode("utf-8", "replace")
+        digest = hashlib.sha256(named).hexdigest()
+        return self._letter(refused.reason, refused.detail, sha256=digest, size=len(named))
 
     def _letter(self, reason: Reason, detail: str, *, sha256: str, size: int) -> DeadLetter:
         return DeadLetter(
