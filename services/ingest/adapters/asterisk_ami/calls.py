@@ -29,6 +29,8 @@ GRACE_MS = 1_000
 """A caller whose channel lives this long after Leave has not hung up. SEMANTICS.md §1."""
 CONNECTING_MS = 60_000
 """Longest time between Leave and AgentConnect (an announcement to the agent, a membergosub)."""
+WAIT_ERROR_MS = 5_000
+"""How far a snapshot's `Wait` and our reading of its clock may be off together."""
 LATE_COMPLETE_MS = 10_000
 """How long after the end of a contact its AgentComplete is waited for."""
 
@@ -102,20 +104,25 @@ class Calls:
                 visit.leave_ms = at_ms
                 self._settle(visit, Outcome.UNKNOWN)
 
-    def seen_waiting(self, frame: Frame, at_ms: int) -> Visit | None:
+    def seen_waiting(self, frame: Frame, at_ms: int, *, is_timed: bool) -> Visit | None:
         """A QueueEntry of a snapshot: the visit, which is told `GRACE_MS` later if no Join tells it better.
 
-        Asterisk writes events that happened during a snapshot behind it. `Wait` is in whole seconds.
+        Asterisk writes events that happened during a snapshot behind it. `Wait` is in whole seconds. Who
+        has waited for too short a time left and came back unseen; only when the clock is known
+        (`is_timed`).
         """
         contact, raw_queue = self._contact(frame), name_of(frame, "Queue")
         wait_s = whole(frame, "Wait")
         if contact is None or wait_s is None:
             return None
+        entered_ms = max(0, at_ms - wait_s * 1000)
         visit = self.contacts.last_visit(contact.channel, raw_queue)
+        if visit is not None and is_timed and entered_ms - (visit.entered_ms or entered_ms) > WAIT_ERROR_MS:
+            self._leave_behind(contact, entered_ms)
         if visit is None or not visit.is_waiting:
             visit = self.contacts.add_visit(contact, raw_queue, self.ours(raw_queue))
         if visit.entered_ms is None:
-            visit.entered_ms, visit.is_inferred = max(0, at_ms - wait_s * 1000), True
+            visit.entered_ms, visit.is_inferred = entered_ms, True
             self._timers.at(at_ms + GRACE_MS, lambda _: self.tell(visit))
         visit.is_lost = False
         return visit

@@ -19,11 +19,19 @@ OUR_ACTION = "vigie-"
 
 
 def reconcile(
-    rows: Sequence[Frame], now_ms: int, *, is_whole: bool, calls: Calls, agents: Agents, timers: Timers
+    rows: Sequence[Frame],
+    now_ms: int,
+    *,
+    is_whole: bool,
+    is_timed: bool,
+    calls: Calls,
+    agents: Agents,
+    timers: Timers,
 ) -> None:
     """Takes over members and waiting callers as the rows of one answer show them.
 
-    `is_whole`: queues without a row do not exist; else nothing is said of them.
+    `is_whole`: queues without a row do not exist; else nothing is said of them. `is_timed`: `now_ms` is
+    the source's clock, not ours in its place.
     """
     listed = {name_of(row, "Queue") for row in rows if event_of(row) == "QueueParams"}
     covers = (lambda _: True) if is_whole else listed.__contains__
@@ -39,7 +47,9 @@ def reconcile(
     if is_whole:
         _end_talks_of_the_gone({member.name for member in members}, now_ms, calls=calls, timers=timers)
     entries = [row for row in rows if event_of(row) == "QueueEntry"]
-    present = [visit for row in entries if (visit := calls.seen_waiting(row, now_ms)) is not None]
+    present = [
+        visit for row in entries if (visit := calls.seen_waiting(row, now_ms, is_timed=is_timed)) is not None
+    ]
     _lose_absent(present, now_ms, covers=covers, calls=calls, timers=timers)
 
 

@@ -64,12 +64,13 @@ class Translator:
         self._seen: dict[int, None] = {}
         self._rows: list[Frame] = []
         self._offset_ms = 0
+        self._is_timed = False
         self._latest_ms = 0
 
     def recall(self, event: AnyEvent) -> None:
         """An event that was told before we started; all of them come before `go_on`."""
         if isinstance(event, SourceHeartbeat) and event.clock_ms is not None:
-            self._offset_ms = event.received_ms - event.clock_ms
+            self._set_offset(event.received_ms - event.clock_ms)
         self._resume.take(event)
 
     def go_on(self) -> None:
@@ -123,7 +124,13 @@ class Translator:
         now_ms = received_ms - self._offset_ms
         self._timers.run(now_ms, after=self._tell_agents_at)
         reconcile(
-            rows, now_ms, is_whole=is_whole, calls=self._calls, agents=self._agents, timers=self._timers
+            rows,
+            now_ms,
+            is_whole=is_whole,
+            is_timed=self._is_timed,
+            calls=self._calls,
+            agents=self._agents,
+            timers=self._timers,
         )
         self._tell_agents(now_ms * 1000, inferred=True)
         return self._facts.take()
@@ -133,7 +140,7 @@ class Translator:
         at_us = instant_us(pong)
         self._facts.received_ms = received_ms
         if at_us is not None:
-            self._offset_ms = received_ms - at_us // 1000
+            self._set_offset(received_ms - at_us // 1000)
         self._facts.heartbeat(at_us)
         return self._facts.take()
 
@@ -226,9 +233,12 @@ class Translator:
         if len(self._rows) < MAX_ROWS:
             self._rows.append(frame)
 
+    def _set_offset(self, offset_ms: int) -> None:
+        self._offset_ms, self._is_timed = offset_ms, True
+
     def _advance(self, at_ms: int, received_ms: int) -> None:
         """The source's clock is at `at_ms`: what was due until then is done first."""
-        self._offset_ms = received_ms - at_ms
+        self._set_offset(received_ms - at_ms)
         is_set_back = at_ms < self._latest_ms - CLOCK_STEP_MS
         self._timers.run(self._latest_ms if is_set_back else at_ms, after=self._tell_agents_at)
         self._latest_ms = at_ms if is_set_back else max(self._latest_ms, at_ms)

@@ -232,6 +232,32 @@ def test_until_a_frame_tells_an_agents_queues_they_are_as_said() -> None:
     assert said.queues == ("sales", "support")
 
 
+def test_who_left_and_came_back_meanwhile_is_in_another_visit() -> None:
+    before = Story()
+    pong = Frame(f"Ping: Pong\nTimestamp: {START_MS // 1000}.000000")
+    before.events += before.translator.heartbeat(pong, START_MS)
+    before.join(10)
+    story = restarted(before)
+    story.status(100, *QUEUES, entry("1.1", 40))
+    story.wait_until(102)
+
+    assert story.words(QueueLeft, QueueEntered) == [
+        "queue.left unknown 1.1/support/1 at 60",
+        "queue.entered 1.1/support/2 at 60",
+    ]
+
+
+def test_without_the_sources_clock_a_short_wait_proves_nothing() -> None:
+    """Ours may be ahead of it."""
+    before = Story()
+    before.join(10)
+    story = restarted(before)
+    story.status(100, *QUEUES, entry("1.1", 40))
+    story.wait_until(102)
+
+    assert story.events == []
+
+
 def test_a_call_from_before_asterisks_start_is_over() -> None:
     before = Story()
     before.join(10)

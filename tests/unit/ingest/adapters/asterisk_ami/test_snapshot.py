@@ -85,6 +85,35 @@ def test_who_is_known_to_wait_is_not_told_again() -> None:
     assert story.events == told
 
 
+def test_who_left_and_came_back_unheard_is_in_another_visit() -> None:
+    story = Story()
+    story.join(60)
+    story.translator.reconnected()
+    story.status(100, *QUEUES, entry("1.1", 15))
+    story.wait_until(102)
+
+    assert story.words(QueueEntered, QueueLeft) == [
+        "queue.entered 1.1/support/1 at 60",
+        "queue.left unknown 1.1/support/1 at 85",
+        "queue.entered 1.1/support/2 at 85",
+    ]
+
+
+def test_who_left_by_a_leave_that_was_heard_and_came_back_is_in_another_visit() -> None:
+    story = Story()
+    story.join(60)
+    story.leave(70)
+    story.translator.reconnected()
+    story.status(70.5, *QUEUES, entry("1.1", 0))
+    story.wait_until(72)
+
+    assert story.words(QueueEntered, QueueLeft) == [
+        "queue.entered 1.1/support/1 at 60",
+        "queue.left key 1.1/support/1 at 70",
+        "queue.entered 1.1/support/2 at 70.5",
+    ]
+
+
 def test_who_is_absent_has_left_nobody_knows_how() -> None:
     story = Story()
     story.join(60)
