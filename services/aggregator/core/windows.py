@@ -73,9 +73,13 @@ class Windows:
         for name, length in LENGTH_MS.items():
             total = self.totals[name]
             first = first_bucket(now_ms, length)
+            if first - total.first > KEPT:  # time stood still for us: a suspended machine
+                self.totals[name] = self._total(first)
+                self._all = list(self.totals.values())
+                continue
             while total.first < first:
                 self._evict(total)
-                total.first += 1 if first - total.first <= KEPT else first - total.first - KEPT
+                total.first += 1
         floor = now_ms // BUCKET_MS - KEPT
         if floor > self._floor:
             self._drop_below(floor)
@@ -140,13 +144,18 @@ class Windows:
     def _start(self, now_ms: int) -> None:
         self._floor = now_ms // BUCKET_MS - KEPT
         for name, length in LENGTH_MS.items():
-            total = Total(first_bucket(now_ms, length))
-            for number, bucket in self.buckets.items():
-                if number >= total.first:
-                    _merge(total, bucket, 1)
-            self.totals[name] = total
+            self.totals[name] = self._total(first_bucket(now_ms, length))
         self._all = list(self.totals.values())
         self._drop_below(self._floor)
+
+    def _total(self, first: int) -> Total:
+        """The running total of a window from its first bucket on, added up anew."""
+        total = Total(first)
+        total.longest_ms = None
+        for number, bucket in self.buckets.items():
+            if number >= first:
+                _merge(total, bucket, 1)
+        return total
 
     def _evict(self, total: Total) -> None:
         bucket = self.buckets.get(total.first)
