@@ -24,6 +24,7 @@ from tests.oracle.service_level import (
     parts_of,
     service_level_of,
 )
+from tests.oracle.silence import without_silent
 from tests.oracle.visits import Visit, channels_seen, visits
 
 BUCKET_MS = 10_000
@@ -60,7 +61,7 @@ def figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> dict[
     known = distinct(events)
     channels = channels_seen(known)
     all_visits = visits(known, config, now_ms=now_ms)
-    lives = agents(known, config)
+    lives = without_silent(agents(known, config), known, config, now_ms=now_ms)
     keys = {(q.site, q.id) for q in config.queues} | {(v.site, v.queue) for v in all_visits}
     found = {}
     for site, queue in sorted(keys):
@@ -75,7 +76,7 @@ def figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> dict[
 def site_figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> dict[str, SiteFigures]:
     """Each site's agents by state and their occupancy, over all sites named anywhere."""
     known = distinct(events)
-    lives = agents(known, config)
+    lives = without_silent(agents(known, config), known, config, now_ms=now_ms)
     sites = {s.id for s in config.sites} | {e.site for e in known} - {EVERY_SITE}
     found = {}
     for site in sorted(sites):

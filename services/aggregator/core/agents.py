@@ -58,6 +58,7 @@ class Agent:
         "_taken",
         "first_ms",
         "frozen",
+        "last",
         "name",
         "said",
         "served",
@@ -79,6 +80,8 @@ class Agent:
         """When contacts were accepted, in order: what ends a wrap-up."""
         self.first_ms: int | None = None
         """First instant of any contact fact."""
+        self.last: tuple[int, str, str] | None = None
+        """The last contact event that named the agent: instant, id, source."""
         self.timeline: list[Moment] = []
         self.frozen: Moment | None = None
         """The first moment, once what lay before it has been forgotten."""
@@ -98,6 +101,20 @@ class Agent:
             self.said.append(said)
             self.said.sort(key=lambda s: (s.at_ms, s.id))
             self._replace(0, self._from_said(), change)
+        return True
+
+    @property
+    def source(self) -> str | None:
+        """Who tells of the agent: the source of its last word, else of the last event that named it."""
+        if self.said:
+            return self.said[-1].source
+        return self.last[2] if self.last else None
+
+    def name_in(self, event: tuple[int, str, str]) -> bool:
+        """A contact event (instant, id, source) named the agent; True when it is the last that did."""
+        if self.said or (self.last is not None and event <= self.last):
+            return False
+        self.last = event
         return True
 
     def meet(self, at_ms: int, change: Change) -> bool:
@@ -178,6 +195,16 @@ class Agent:
             if said.at_ms <= now_ms:
                 return said
         return self.said[0] if self.said else None
+
+    def stretches(self, from_ms: int, to_ms: int) -> Iterator[tuple[int, int, Moment]]:
+        """The moments that hold within [from, to), last first, each with the part of it that it fills."""
+        for moment in reversed(self.timeline):
+            start = max(from_ms, moment.at_ms)
+            if start < to_ms:
+                yield start, to_ms, moment
+                to_ms = start
+            if moment.at_ms <= from_ms:
+                return
 
     def ahead(self, now_ms: int) -> Iterator[tuple[Moment, Moment]]:
         """Moments after now, each with the one before it: what state time counted too early."""
@@ -365,6 +392,13 @@ def _tell(before: Moment, moments: Iterable[Moment], sign: int, change: Change) 
 def _change_if(queue: str | None, at_ms: int, busy: int, staffed: int, change: Change) -> None:
     if busy or staffed:
         change(queue, at_ms, busy, staffed)
+
+
+def presence(moment: Moment, queue: str | None) -> tuple[bool, bool]:
+    """Whether the moment counts as busy and as staffed, for a queue or for the whole site (None)."""
+    if queue is not None and queue not in moment.queues:
+        return False, False
+    return moment.state in _BUSY, moment.state in _STAFFED
 
 
 def counted_ahead(agent: Agent, now_ms: int, queue: str | None) -> tuple[int, int]:

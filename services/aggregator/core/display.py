@@ -4,7 +4,7 @@ A row leaves when it changed, at most every 100 ms, at once when `waiting` chang
 because time changes windows. Percentiles and the trend are looked up once a second.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
 from schemas.board import AgentContact, AgentRow, QueueRow, SiteRow, SiteWindow, SourceRow, Trend
@@ -15,13 +15,13 @@ from services.aggregator.core.queues import Queue
 from services.aggregator.core.rows import (
     Percentiles,
     Surroundings,
-    ahead_of,
     freshness,
     look_up_percentiles,
     occupancy,
     queue_row,
     state_counts,
     trend,
+    uncounted_of,
 )
 from services.aggregator.core.site import Site
 from services.aggregator.core.sources import NEVER, Heard
@@ -51,12 +51,14 @@ class Display:
         self._queues: dict[str, _Shown] = {}
         self._site_ms = 0
         self._agents_ms = 0
+        self._silent: dict[str, int] = {}
 
     def rows(
         self, now_ms: int, *, behind_s: float, is_catching_up: bool, everything: bool = False
     ) -> Iterator[tuple[bytes, Row]]:
         """The rows that are due, with their keys. While catching up, only once a second."""
         site = self.site
+        self._look_for_silence(now_ms)
         for queue in site.queues.values():
             shown = self._queues.get(queue.config.id)
             if shown is None:
@@ -72,8 +74,18 @@ class Display:
         if everything or now_ms - self._agents_ms >= ROW_EVERY_MS or now_ms < self._agents_ms:
             self._agents_ms = now_ms
             for name in set(site.agents) if everything else site.shown_agents:
-                yield agent_key(site.id, name), agent_row(site.id, site.agents[name], now_ms)
+                agent = site.agents[name]
+                yield agent_key(site.id, name), agent_row(site.id, agent, now_ms, silent=self._silent)
             site.shown_agents.clear()
+
+    def _look_for_silence(self, now_ms: int) -> None:
+        """Agents of a source that went silent, or is heard again, are to be shown."""
+        site = self.site
+        silent = site.hearing.silent(site.queues.values(), now_ms)
+        if silent != self._silent:
+            changed = {source for source, _ in silent.items() ^ self._silent.items()}
+            site.shown_agents.update(a.name for a in site.agents.values() if a.source in changed)
+            self._silent = silent
 
     def _queue_row(
         self, queue: Queue, shown: _Shown, now_ms: int, behind_s: float, *, is_catching_up: bool
@@ -84,6 +96,7 @@ class Display:
             agents=[site.agents[name] for name in queue.agents],
             heard=site.hearing.of_queue(queue),
             skews=site.hearing.skews(),
+            silent=self._silent,
             behind_s=behind_s,
             is_catching_up=is_catching_up,
             is_open=is_open,
@@ -102,7 +115,7 @@ class Display:
         hearing, queues = site.hearing, site.queues.values()
         heard = _loudest([hearing.of_source(name, queues) for name in hearing.sources])
         midnight_ms = site.calendar.day(now_ms).start_ms
-        ahead = ahead_of(site.agents.values(), now_ms)
+        uncounted = uncounted_of(site.agents.values(), now_ms, None, silent=self._silent)
         return SiteRow(
             site=site.id,
             time_zone=site.time_zone,
@@ -114,9 +127,9 @@ class Display:
             stale_at_ms=heard.stale_at_ms,
             behind_s=behind_s,
             sources=list(self._source_rows(now_ms, is_catching_up=is_catching_up)),
-            agents=state_counts(site.agents.values(), now_ms, None),
+            agents=state_counts(site.agents.values(), now_ms, None, silent=self._silent),
             windows={
-                name: SiteWindow(occupancy=occupancy(site.state_time, name, ahead, now_ms, midnight_ms))
+                name: SiteWindow(occupancy=occupancy(site.state_time, name, uncounted, now_ms, midnight_ms))
                 for name in WindowName
             },
             alerts=site.alerts.stored.alerts,
@@ -140,9 +153,12 @@ class Display:
             )
 
 
-def agent_row(site: str, agent: Agent, now_ms: int) -> AgentRow:
+def agent_row(site: str, agent: Agent, now_ms: int, *, silent: Mapping[str, int]) -> AgentRow:
     """One agent as of now: state, since when, why, and the contacts in hand."""
     moment = agent.now(now_ms)
+    stale_at_ms = silent.get(agent.source or "")
+    if stale_at_ms is not None and moment is not None and moment.state is not AgentState.OFFLINE:
+        return _silent_row(site, agent, now_ms, since_ms=stale_at_ms, queues=moment.queues)
     word = agent.word(now_ms)
     spans = [
         s
@@ -162,6 +178,21 @@ def agent_row(site: str, agent: Agent, now_ms: int) -> AgentRow:
             for s in sorted(spans, key=attrgetter("start_ms"))
         ],
         inferred=word.inferred if word else False,
+        as_of_ms=now_ms,
+    )
+
+
+def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, queues: tuple[str, ...]) -> AgentRow:
+    """An agent whose source is silent: nothing is known of it any more (SEMANTICS.md §5)."""
+    return AgentRow(
+        site=site,
+        agent=agent.name,
+        state=AgentState.OFFLINE,
+        since_ms=since_ms,
+        reason=None,
+        queues=list(queues),
+        contacts=[],
+        inferred=True,
         as_of_ms=now_ms,
     )
 

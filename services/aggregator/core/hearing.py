@@ -40,6 +40,17 @@ class Hearing:
         channels = {q.channel for q in queues if name in q.sources} or {Channel.PHONE}
         return quietest([self._heard(name, channel) for channel in channels])
 
+    def silent(self, queues: Iterable[Queue], now_ms: int) -> dict[str, int]:
+        """Sources with heartbeats of their own that are stale, since when: nobody speaks for their agents."""
+        found = {}
+        for source in self.sources.values():
+            if not source.own_heartbeat or not self._heard(source.name, Channel.PHONE).is_stale(now_ms):
+                continue  # nobody is stale sooner than for a phone queue
+            heard = self.of_source(source.name, queues)
+            if heard.stale_at_ms is not None and heard.is_stale(now_ms):
+                found[source.name] = heard.stale_at_ms
+        return found
+
     def _heard(self, name: str, channel: Channel) -> Heard:
         source = self.sources.get(name)
         if source is None:

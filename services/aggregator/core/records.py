@@ -66,6 +66,7 @@ class StoredAgent(Struct, array_like=True):
     served: dict[str, int]
     first_ms: int | None
     frozen: Moment | None
+    last: tuple[int, str, str] | None = None
 
 
 class StoredSite(Struct, array_like=True):

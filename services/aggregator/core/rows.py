@@ -5,13 +5,13 @@ is no value.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from schemas.board import Limits, QueueRow, Ratio, ServiceLevel, StateCounts, Trend, Window
 from schemas.vocabulary import AgentState, Attribution, Freshness, WindowName
 from services.aggregator.core import cells as c
-from services.aggregator.core.agents import Agent, counted_ahead
+from services.aggregator.core.agents import Agent, counted_ahead, presence
 from services.aggregator.core.percentiles import quantiles
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.service_level import abandonment, fraction
@@ -26,16 +26,39 @@ _NEVER_MS = 1 << 60
 
 
 class Surroundings(NamedTuple):
-    """What a queue's row needs from beyond the queue. `skews`: ms to add, by source, where not 0."""
+    """What a queue's row needs from beyond the queue. `skews`: ms to add, by source, where not 0.
+
+    `silent`: sources that nobody can speak for any more, and since when.
+    """
 
     agents: list[Agent]
     heard: Heard
     skews: dict[str, int]
+    silent: dict[str, int]
     behind_s: float
     is_catching_up: bool
     is_open: bool
     changes_ms: int | None
     now_ms: int
+
+
+class Uncounted(NamedTuple):
+    """State time that was counted and is not to be: of moments after now, and of agents gone silent.
+
+    `silences`: [from, to) and how many agents were counted as busy and as staffed in it.
+    """
+
+    ahead: Times
+    silences: dict[tuple[int, int], list[int]]
+
+    def since(self, start_ms: int) -> Times:
+        """All of it that falls into a window that starts then."""
+        busy_ms, staffed_ms = self.ahead
+        for (from_ms, to_ms), (busy, staffed) in self.silences.items():
+            ms = max(0, to_ms - max(from_ms, start_ms))
+            busy_ms += busy * ms
+            staffed_ms += staffed * ms
+        return Times(busy_ms, staffed_ms)
 
 
 class Percentiles(NamedTuple):
@@ -50,7 +73,7 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
     now_ms = around.now_ms
     config = queue.config
     since = queue.since_ms(around.skews)
-    ahead = _ahead(around.agents, now_ms, config.id)
+    uncounted = uncounted_of(around.agents, now_ms, config.id, silent=around.silent)
     return QueueRow(
         site=config.site,
         queue=config.id,
@@ -76,8 +99,8 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         oldest_entered_ms=since[0] if since else None,
         longest_wait_s=max(0, now_ms - since[0]) / 1000 if since else None,
         pre_breach=None,
-        agents=state_counts(around.agents, now_ms, config.id),
-        windows={name: _window(name, queue, ahead, percentiles, around) for name in WindowName},
+        agents=state_counts(around.agents, now_ms, config.id, silent=around.silent),
+        windows={name: _window(name, queue, uncounted, percentiles, around) for name in WindowName},
         trend=trend,
         entered_ms=since[:MAX_ENTERED],
         position=queue.position,
@@ -93,13 +116,18 @@ def freshness(heard: Heard, now_ms: int, *, is_catching_up: bool) -> Freshness:
     return Freshness.CATCHING_UP if is_catching_up else Freshness.LIVE
 
 
-def state_counts(agents: Iterable[Agent], now_ms: int, queue: str | None) -> StateCounts:
-    """Agents by state: those whose queues hold the queue now, or all of a site (None)."""
+def state_counts(
+    agents: Iterable[Agent], now_ms: int, queue: str | None, *, silent: Mapping[str, int]
+) -> StateCounts:
+    """Agents by state: those whose queues hold the queue now, or all of a site (None).
+
+    Who belongs to a silent source is offline (SEMANTICS.md §5).
+    """
     counts = dict.fromkeys(AgentState, 0)
     for agent in agents:
         moment = agent.now(now_ms)
         if moment is not None and (queue is None or queue in moment.queues):
-            counts[moment.state] += 1
+            counts[AgentState.OFFLINE if agent.source in silent else moment.state] += 1
     return StateCounts(**{state.value: n for state, n in counts.items()})
 
 
@@ -111,16 +139,35 @@ def ratio(numerator: float, denominator: float) -> Ratio:
 
 
 def occupancy(
-    state_time: StateTime, window: WindowName, ahead: Times, now_ms: int, midnight_ms: int
+    state_time: StateTime, window: WindowName, uncounted: Uncounted, now_ms: int, midnight_ms: int
 ) -> Ratio:
     """(in contact + wrap-up) / (in contact + wrap-up + available + ringing), seconds of agents."""
     times = state_time.times(window, now_ms, midnight_ms)
-    return ratio((times.busy_ms - ahead.busy_ms) / 1000, (times.staffed_ms - ahead.staffed_ms) / 1000)
+    less = uncounted.since(state_time.start_ms(window, midnight_ms))
+    return ratio((times.busy_ms - less.busy_ms) / 1000, (times.staffed_ms - less.staffed_ms) / 1000)
 
 
-def ahead_of(agents: Iterable[Agent], now_ms: int) -> Times:
-    """What the state time of a site counts for moments after now."""
-    return _ahead(agents, now_ms, None)
+def uncounted_of(
+    agents: Iterable[Agent], now_ms: int, queue: str | None, *, silent: Mapping[str, int]
+) -> Uncounted:
+    """What the state time of a queue, or of a site (None), counts too much, as of now."""
+    busy_ms = staffed_ms = 0
+    silences: dict[tuple[int, int], list[int]] = {}
+    for agent in agents:
+        if agent.timeline and agent.timeline[-1].at_ms > now_ms:
+            busy, staffed = counted_ahead(agent, now_ms, queue)
+            busy_ms += busy
+            staffed_ms += staffed
+        stale_at_ms = silent.get(agent.source or "") if silent else None
+        if stale_at_ms is None:
+            continue
+        for start, end, moment in agent.stretches(stale_at_ms, now_ms):
+            is_busy, is_staffed = presence(moment, queue)
+            if is_staffed:
+                agents_there = silences.setdefault((start, end), [0, 0])
+                agents_there[0] += is_busy
+                agents_there[1] += 1
+    return Uncounted(Times(busy_ms, staffed_ms), silences)
 
 
 def look_up_percentiles(queue: Queue, now_ms: int) -> Percentiles:
@@ -181,7 +228,7 @@ def _closed(counts: list[int]) -> int:
 def _window(
     name: WindowName,
     queue: Queue,
-    ahead: Times,
+    uncounted: Uncounted,
     percentiles: Percentiles,
     around: Surroundings,
 ) -> Window:
@@ -224,7 +271,7 @@ def _window(
         wait_p50_s=None if p50 is None else p50 / 1000,
         wait_p90_s=None if p90 is None else p90 / 1000,
         longest_wait_s=None if longest is None else max(0, longest) / 1000,
-        occupancy=occupancy(queue.state_time, name, ahead, now_ms, midnight_ms),
+        occupancy=occupancy(queue.state_time, name, uncounted, now_ms, midnight_ms),
     )
 
 
@@ -266,13 +313,3 @@ def _abandonment(queue: Queue, counts: list[int], offered: int) -> Ratio | None:
         queue.terms.definition, abandoned=counts[c.ABANDONED], short=counts[c.SHORT], offered=offered
     )
     return ratio(numerator, denominator)
-
-
-def _ahead(agents: Iterable[Agent], now_ms: int, queue: str | None) -> Times:
-    busy_ms = staffed_ms = 0
-    for agent in agents:
-        if agent.timeline and agent.timeline[-1].at_ms > now_ms:
-            busy, staffed = counted_ahead(agent, now_ms, queue)
-            busy_ms += busy
-            staffed_ms += staffed
-    return Times(busy_ms, staffed_ms)

@@ -145,6 +145,8 @@ class Site:
         agent_name = getattr(event, "agent", None)
         if agent_name is not None:
             agent = self._agent(agent_name)
+            if agent.name_in((event.occurred_ms, event.id, event.source)):
+                self.changed_agents.add(agent_name)
             if agent.meet(event.occurred_ms, _Changer(self, now_ms)):
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)

@@ -22,7 +22,9 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     for name in site.changed_agents:
         agent = site.agents[name]
         spans = {contact: list(several) for contact, several in agent.spans.items()}
-        stored = r.StoredAgent(epoch, agent.said, spans, agent.served, agent.first_ms, agent.frozen)
+        stored = r.StoredAgent(
+            epoch, agent.said, spans, agent.served, agent.first_ms, agent.frozen, agent.last
+        )
         yield r.key(r.AGENT, site.id, name), r.pack(stored)
     site.changed_agents.clear()
     for queue in site.queues.values():
@@ -142,7 +144,7 @@ def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) ->
     agent = Agent(name)
     agent.said, agent.served = record.said, record.served
     agent.spans = {contact: tuple(several) for contact, several in record.spans.items()}
-    agent.first_ms, agent.frozen = record.first_ms, record.frozen
+    agent.first_ms, agent.frozen, agent.last = record.first_ms, record.frozen, record.last
     agent.restored()
     site.agents[name] = agent
     site.shown_agents.add(name)

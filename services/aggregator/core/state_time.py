@@ -107,13 +107,14 @@ class StateTime:
         sums.change(at_ms, busy, staffed)
         self.changed.add(number)
 
+    def start_ms(self, window: WindowName, midnight_ms: int) -> int:
+        """The first instant of a window."""
+        return midnight_ms if window is WindowName.TODAY else self._before[window][0] * BUCKET_MS
+
     def times(self, window: WindowName, now_ms: int, midnight_ms: int) -> Times:
         """Agent time of the window up to now, counting every change, those after now included."""
-        if window is WindowName.TODAY:
-            start, before = midnight_ms, self.today
-        else:
-            first, before = self._before[window]
-            start = first * BUCKET_MS
+        before = self.today if window is WindowName.TODAY else self._before[window][1]
+        start = self.start_ms(window, midnight_ms)
         total = self._all
         busy = total.busy * now_ms - total.busy_ms - before.busy * start + before.busy_ms
         staffed = total.staffed * now_ms - total.staffed_ms - before.staffed * start + before.staffed_ms
