@@ -247,6 +247,9 @@ SourceEvent = ContactEvent | AgentStateChanged | SourceHeartbeat
 AnyEvent = SourceEvent | AlertCommand
 """Whatever may stand in `vigie.events`."""
 
+AHEAD_MS = 300_000
+"""How far ahead of its receipt an instant, or a source's clock, may lie. SEMANTICS.md §2."""
+
 EVERY_SITE = "*"
 """The site of ingest's own heartbeat: it speaks for each site of the partition it lies in."""
 

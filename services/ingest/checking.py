@@ -6,16 +6,16 @@ named. Such an event becomes a dead letter here, counted, instead of one at the 
 
 from schemas import codec
 from schemas.errors import InvalidMessage
-from schemas.events import SourceEvent
+from schemas.events import AHEAD_MS, SourceEvent
 from schemas.vocabulary import Reason
 from services.ingest import kinds
-from services.ingest.cloudevents import FUTURE_MS, Refused
+from services.ingest.cloudevents import Refused
 from services.ingest.intake import EVENT_BYTES, TOO_LARGE
 
 
 def refuse(event: SourceEvent, *, now_ms: int) -> Refused | None:
     """Why the event may not go into the log, or None. SEMANTICS.md §2, §10."""
-    if event.occurred_ms > now_ms + FUTURE_MS:
+    if event.occurred_ms > now_ms + AHEAD_MS:
         return _refused(event, Reason.FUTURE, "Timestamp: ahead of the clock here")
     try:
         kinds.check(event)

@@ -18,13 +18,10 @@ from msgspec import Struct
 
 from schemas.config import DEFAULT_SITE
 from schemas.errors import InvalidMessage
-from schemas.events import EVERY_SITE, ContactCreated, ContactEnded, SourceEvent
+from schemas.events import AHEAD_MS, EVERY_SITE, ContactCreated, ContactEnded, SourceEvent, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.ingest.kinds import KINDS, Kind, build
 from services.ingest.pseudonym import Pseudonyms
-
-FUTURE_MS = 300_000
-"""How far ahead of our clock an event may lie. SEMANTICS.md §2."""
 
 OURS = "vigie/"
 """What sources outside may not call themselves: `vigie/ingest` and `vigie/api` speak for us."""
@@ -178,6 +175,8 @@ def _event_of(members: dict[str, object], *, received_ms: int, pseudonyms: Pseud
     envelope["occurred_ms"] = _occurred(members, received_ms)
     data = _data(members)
     event = build(kind, envelope, data)
+    if isinstance(event, SourceHeartbeat) and event.clock_ms is not None:
+        _check_ahead("data.clock_ms", event.clock_ms, received_ms)
     return Taken(_pseudonymous(event, pseudonyms), kind.name, len(data.keys() - kind.fields))
 
 
@@ -219,10 +218,14 @@ def _occurred(members: Mapping[str, object], received_ms: int) -> int:
     if members.get("time") is None:
         return received_ms
     occurred_ms = instant(_text(members, "time"))
-    if occurred_ms > received_ms + FUTURE_MS:
-        ahead_s = (occurred_ms - received_ms) // 1000
-        raise InvalidMessage(f"time: {ahead_s} s ahead of the clock here", reason=Reason.FUTURE)
+    _check_ahead("time", occurred_ms, received_ms)
     return occurred_ms
+
+
+def _check_ahead(place: str, at_ms: int, received_ms: int) -> None:
+    if at_ms > received_ms + AHEAD_MS:
+        ahead_s = (at_ms - received_ms) // 1000
+        raise InvalidMessage(f"{place}: {ahead_s} s ahead of the clock here", reason=Reason.FUTURE)
 
 
 def _data(members: Mapping[str, object]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from schemas.board import DeadLetter
 from schemas.codec import decode_event, encode
 from schemas.config import Config
 from schemas.errors import InvalidMessage
-from schemas.events import EVERY_SITE, SourceHeartbeat
+from schemas.events import AHEAD_MS, EVERY_SITE, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.aggregator.core import records as r
 from services.aggregator.core.counts import CoreCounts
@@ -124,6 +124,9 @@ class Partition:
         if max(event.occurred_ms, event.received_ms) > _latest_ms(appended_ms):
             ahead = InvalidMessage("an instant beyond the append", reason=Reason.FUTURE)
             return _dead_letter(ahead, value or b"", offset, now_ms)
+        if isinstance(event, SourceHeartbeat) and (event.clock_ms or 0) > event.received_ms + AHEAD_MS:
+            ahead = InvalidMessage("clock_ms: ahead of its receipt", reason=Reason.FUTURE)
+            return _dead_letter(ahead, value or b"", offset, now_ms)
         if event.received_ms > self._clock_ms:
             self._clock_ms = min(event.received_ms, appended_ms + _CLOCK_SLACK_MS)
         if isinstance(event, SourceHeartbeat) and event.site == EVERY_SITE:
@@ -230,7 +233,7 @@ _BYTES_PER_QUEUE = 2048
 _CLOCK_SLACK_MS = 60_000
 """How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
 
-_AHEAD_MS = 300_000 + _CLOCK_SLACK_MS
+_AHEAD_MS = AHEAD_MS + _CLOCK_SLACK_MS
 """What ingest lets through ahead of its clock (SEMANTICS.md §2), and its clock ahead of the append's."""
 _LAST_MS = 253_370_764_800_000
 """The year 9999: beyond, an instant has no date."""

@@ -5,6 +5,7 @@ from statistics import median
 from msgspec import Struct
 
 from schemas.config import SourceConfig
+from schemas.events import AHEAD_MS
 from schemas.vocabulary import LIVE_CHANNELS, Channel
 
 STALE_AFTER_LIVE_MS = 15_000
@@ -12,13 +13,15 @@ STALE_AFTER_DEFERRED_MS = 300_000
 LATENESS_MS = 60 * 60_000
 _SKEW_SPAN_MS = 300_000
 _SKEW_FLOOR_MS = 250
+_BEHIND_MS = 24 * 60 * 60_000
+"""A clock further behind is none that tells the time: one in seconds, one that starts at 0."""
 
 
 class Source(Struct, array_like=True):
     """What is known of one source of a site.
 
     `newest_ms` is the latest instant it ever told, the mark that lateness is measured from.
-    `clocks` are (received, received - clock) of its heartbeats of the last 5 minutes.
+    `clocks` are (received, received - clock) of its readings of the last 5 minutes of its clock.
     """
 
     name: str
@@ -36,12 +39,18 @@ class Source(Struct, array_like=True):
             self.newest_ms = occurred_ms
 
     def beat(self, received_ms: int, clock_ms: int | None) -> None:
-        """A heartbeat of its own; `clock_ms` where its clock can be asked."""
+        """A heartbeat of its own; `clock_ms` where its clock can be asked.
+
+        A reading that comes again is as old as its first receipt, and one of more than 5 minutes before
+        the newest is news no more: so repeats and order change nothing.
+        """
         self.own_heartbeat = True
-        if clock_ms is None:
+        if clock_ms is None or not -AHEAD_MS <= received_ms - clock_ms <= _BEHIND_MS:
             return
-        since = received_ms - _SKEW_SPAN_MS
-        self.clocks = [*(c for c in self.clocks if c[0] > since), (received_ms, received_ms - clock_ms)]
+        readings = {received - difference: received for received, difference in self.clocks}
+        readings[clock_ms] = min(received_ms, readings.get(clock_ms, received_ms))
+        since = max(readings) - _SKEW_SPAN_MS
+        self.clocks = [(at, at - clock) for clock, at in sorted(readings.items()) if clock > since]
         skew = round(median(difference for _, difference in self.clocks))
         self.skew_ms = skew if abs(skew) > _SKEW_FLOOR_MS else 0
 

@@ -224,6 +224,13 @@ class TestTime:
     def test_more_is_future(self, text: str) -> None:
         assert refused(entered(time=text)).reason is Reason.FUTURE
 
+    def test_a_source_whose_clock_is_further_ahead_is_future_too(self) -> None:
+        beat = post("vigie.source.heartbeat.v1", data={"clock_ms": NOW_MS + 300_000})
+        assert isinstance(read(beat), Taken)
+        for clock_ms in (NOW_MS + 300_001, 2**53 - 1):
+            outcome = refused(post("vigie.source.heartbeat.v1", data={"clock_ms": clock_ms}))
+            assert (outcome.reason, outcome.detail.split(":")[0]) == (Reason.FUTURE, "data.clock_ms")
+
     @pytest.mark.parametrize(
         ("text", "ms"),
         [
