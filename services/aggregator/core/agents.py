@@ -87,6 +87,10 @@ class Agent:
         """The first moment, once what lay before it has been forgotten."""
         self._ids: set[tuple[str, str]] = set()
 
+    def knows(self, event_id: str, source: str) -> bool:
+        """Whether the agent said this before."""
+        return (event_id, source) in self._ids
+
     def hear(self, said: Said, change: Change) -> bool:
         """Takes an `agent.state`; False when it was known."""
         identity = (said.id, said.source)

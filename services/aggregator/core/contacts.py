@@ -1,12 +1,11 @@
 """The contacts of a site: their facts as told, their stories as they stand, packed when quiet."""
 
-from hashlib import blake2b
-
 import msgspec
 from msgspec import Struct
 
 from schemas import events as ev
 from schemas.vocabulary import Outcome
+from services.aggregator.core.repeats import HASH_BYTES, hash_of
 from services.aggregator.core.visits import Fact, Kind, Span, Story, Terms, tell
 
 PACK_AFTER_MS = 10 * 60_000
@@ -16,7 +15,6 @@ FORGET_AFTER_MS = 75 * 60_000
 FORGET_OPEN_AFTER_MS = 24 * 60 * 60_000
 """One whose end of talk was never told, or that was given up for lack of news."""
 
-_HASH_BYTES = 8
 _NO_STORY = Story([], [])
 
 
@@ -56,7 +54,7 @@ class Contact:
         for fact in self.facts:
             if fact.id == event.id and fact.source == event.source:
                 return True
-        return bool(self.seen) and _is_in(self.seen, _hash(event))
+        return bool(self.seen) and _is_in(self.seen, hash_of(event.source, event.id))
 
     def add(self, event: ev.ContactEvent, clock_ms: int) -> bool:
         """Keeps what the event tells; True when the story is to be told again."""
@@ -64,7 +62,7 @@ class Contact:
         if fact is not None:
             self.facts.append(fact)
         else:
-            self.seen += _hash(event)
+            self.seen += hash_of(event.source, event.id)
         if event.occurred_ms > self.news_ms:
             self.news_ms = event.occurred_ms
         self.touched_ms = max(self.touched_ms, clock_ms)
@@ -110,6 +108,20 @@ class Contact:
         quiet_ms = max([self.touched_ms, *(v.ended_ms or 0 for v in self.story.visits)])
         may_go_on = bool(self.expired) or any(s.end_ms is None for s in self.story.spans)
         return quiet_ms + (FORGET_OPEN_AFTER_MS if may_go_on else FORGET_AFTER_MS)
+
+    def told(self) -> dict[str, list[tuple[int, bytes]]]:
+        """Every event of an unpacked contact by source: instant and hash.
+
+        Those that were only news, of which no more than the hash is known, stand with the last instant
+        of all, at the source of the first fact; without a fact they are of no consequence.
+        """
+        events: dict[str, list[tuple[int, bytes]]] = {}
+        for fact in self.facts:
+            events.setdefault(fact.source, []).append((fact.at_ms, hash_of(fact.source, fact.id)))
+        for first in self.facts[:1]:
+            hashes = (self.seen[i : i + HASH_BYTES] for i in range(0, len(self.seen), HASH_BYTES))
+            events[first.source] += [(self.news_ms, each) for each in hashes]
+        return events
 
     def spans_of(self) -> dict[str, tuple[Span, ...]]:
         """The story's spans by agent."""
@@ -186,12 +198,8 @@ def _fact(kind: Kind, event: _InVisit, queue: str | None, agent: str | None, wor
     )
 
 
-def _hash(event: ev.ContactEvent) -> bytes:
-    return blake2b(f"{event.source}\x00{event.id}".encode(), digest_size=_HASH_BYTES).digest()
-
-
 def _is_in(hashes: bytes, wanted: bytes) -> bool:
     at = hashes.find(wanted)
-    while at >= 0 and at % _HASH_BYTES:
+    while at >= 0 and at % HASH_BYTES:
         at = hashes.find(wanted, at + 1)
     return at >= 0

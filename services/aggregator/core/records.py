@@ -17,6 +17,7 @@ from services.aggregator.core.agents import Moment, Said
 from services.aggregator.core.alerts import SiteAlerts
 from services.aggregator.core.contacts import StoredContact
 from services.aggregator.core.queues import DayCount, TermsInForce
+from services.aggregator.core.repeats import Batch
 from services.aggregator.core.sources import Source
 from services.aggregator.core.state_time import Sums
 from services.aggregator.core.visits import Span
@@ -89,7 +90,15 @@ class StoredAlerts(Struct, array_like=True):
     alerts: SiteAlerts
 
 
+class StoredRepeats(Struct, array_like=True):
+    """Events of contacts forgotten in one minute, of one source."""
+
+    epoch: int
+    batch: Batch
+
+
 APPLIED, BUCKET, QUEUE, CONTACT, AGENT, SITE, ALERTS = "applied", "b", "q", "c", "a", "s", "l"
+REPEATS = "r"
 
 _TYPES: dict[str, Any] = {
     APPLIED: Applied,
@@ -99,6 +108,7 @@ _TYPES: dict[str, Any] = {
     AGENT: StoredAgent,
     SITE: StoredSite,
     ALERTS: StoredAlerts,
+    REPEATS: StoredRepeats,
 }
 _decoders = {kind: msgspec.msgpack.Decoder(type_) for kind, type_ in _TYPES.items()}
 _keys = msgspec.json.Decoder(list[str])

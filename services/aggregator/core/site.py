@@ -19,6 +19,7 @@ from services.aggregator.core.hearing import Hearing
 from services.aggregator.core.lookout import Lookout
 from services.aggregator.core.openings import Openings
 from services.aggregator.core.queues import Queue, terms_of
+from services.aggregator.core.repeats import Repeats, hash_of
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.tallies import Tallies
 from services.aggregator.core.visits import Visit, expires_ms
@@ -44,6 +45,7 @@ class Site:
         self.openings = Openings(self.time_zone)
         self.lookout = Lookout(self, now_ms)
         self.tallies = Tallies()
+        self.repeats = Repeats()
         self.changed_contacts: set[str] = set()
         self.changed_agents: set[str] = set()
         self.shown_agents: set[str] = set()
@@ -83,6 +85,8 @@ class Site:
             return Reason.ACCEPTED
         if source.is_late(event.occurred_ms):
             source.hear(0, event.received_ms)
+            if self._is_repeat(event):
+                return self._repeated(event)
             self._count_event(event, cells.LATE)
             return Reason.LATE
         source.hear(event.occurred_ms, event.received_ms)
@@ -124,15 +128,12 @@ class Site:
         return self._wrap_up_ms.get(source)
 
     def _contact_told(self, event: ev.ContactEvent, now_ms: int) -> Reason:
+        if self._is_repeat(event):
+            return self._repeated(event)
         name = event.contact
         contact = self.contacts.get(name)
         if contact is None:
             contact = self.contacts[name] = Contact()
-        elif contact.is_packed:
-            contact.unpack(name, self.wrap_up_ms)
-        if contact.knows(event):
-            self._count_event(event, cells.DUPLICATES)
-            return Reason.DUPLICATE
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
             told = event.channel if isinstance(event, ev.QueueEntered) else None
@@ -187,16 +188,15 @@ class Site:
             self._agent_changed(agent, now_ms)
 
     def _agent_said(self, event: ev.AgentStateChanged, now_ms: int) -> Reason:
+        if self._is_repeat(event):
+            return self._repeated(event)
         agent = self._agent(event.agent)
         said = Said(
             event.occurred_ms, event.id, event.source, event.state, event.reason, event.queues, event.inferred
         )
         for queue in event.queues or ():
             self.queue(queue, now_ms)
-        if not agent.hear(said, _Changer(self, now_ms)):
-            for queue in agent.timeline[-1].queues:
-                self.queues[queue].count_event(cells.DUPLICATES, event.received_ms)
-            return Reason.DUPLICATE
+        agent.hear(said, _Changer(self, now_ms))
         self._agent_changed(agent, now_ms)
         return Reason.ACCEPTED
 
@@ -254,6 +254,27 @@ class Site:
             contact.unpack(name, self.wrap_up_ms)
             yield from (v for v in contact.story.visits if v.queue == queue)
 
+    def _is_repeat(self, event: ev.ContactEvent | ev.AgentStateChanged) -> bool:
+        """Whether this event was told before, as far back as anything is remembered."""
+        if isinstance(event, ev.AgentStateChanged):
+            agent = self.agents.get(event.agent)
+            return agent is not None and agent.knows(event.id, event.source)
+        contact = self.contacts.get(event.contact)
+        if contact is not None:
+            contact.unpack(event.contact, self.wrap_up_ms)
+            if contact.knows(event):
+                return True
+        return bool(self.repeats) and self.repeats.knows(hash_of(event.source, event.id))
+
+    def _repeated(self, event: ev.ContactEvent | ev.AgentStateChanged) -> Reason:
+        """A repeat changes nothing; an agent's counts in each of the agent's queues."""
+        if isinstance(event, ev.AgentStateChanged):
+            for queue in self.agents[event.agent].timeline[-1].queues:
+                self.queues[queue].count_event(cells.DUPLICATES, event.received_ms)
+        else:
+            self._count_event(event, cells.DUPLICATES)
+        return Reason.DUPLICATE
+
     def _count_event(self, event: ev.AnyEvent, cell: int) -> None:
         """A late or repeated event counts in the queue it names, else in its contact's."""
         name = getattr(event, "queue", None)
@@ -295,6 +316,7 @@ class Site:
             elif not contact.is_packed:
                 self.tallies.quiet(contact.story.visits)
                 contact.pack()
+        self.repeats.drop_late(self.hearing.sources)
         for agent in self.agents.values():
             if agent.prune():
                 self.changed_agents.add(agent.name)
@@ -303,6 +325,8 @@ class Site:
         contact.unpack(name, self.wrap_up_ms)
         for visit in contact.story.visits:
             self.queues[visit.queue].settle(visit)
+        for source, told in contact.told().items():
+            self.repeats.keep(self.hearing.sources[source], told, self.clock_ms)
         del self.contacts[name]
         self.changed_contacts.add(name)
 

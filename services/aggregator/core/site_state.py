@@ -40,6 +40,11 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
         stored_site = r.StoredSite(epoch, sources, times.base, times.today, times.today_first)
         yield r.key(r.SITE, site.id), r.pack(stored_site)
         site.sources_changed = site.state_time.sums_changed = False
+    for source, minute in site.repeats.changed:
+        batch = site.repeats.batches.get((source, minute))
+        value = r.pack(r.StoredRepeats(epoch, batch)) if batch else None
+        yield r.key(r.REPEATS, site.id, source, str(minute)), value
+    site.repeats.changed.clear()
     if site.alerts.is_changed:
         yield r.key(r.ALERTS, site.id), r.pack(r.StoredAlerts(epoch, site.alerts.stored))
         site.alerts.is_changed = False
@@ -55,6 +60,8 @@ def restore(site: Site, stored: dict[str, list[tuple[list[str], Any]]], now_ms: 
         site.hearing.sources = {s.name: s for s in record.sources}
         site.state_time.base, site.state_time.today = record.base, record.today
         site.state_time.today_first = record.today_first
+    for words, record in stored.get(r.REPEATS, ()):
+        site.repeats.restore((words[2], int(words[3])), record.batch)
     for _, record in stored.get(r.ALERTS, ()):
         site.alerts = AlertBook(site.id, record.alerts)
     site.start(now_ms)
