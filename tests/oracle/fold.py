@@ -2,7 +2,7 @@
 
 SEMANTICS.md §3 (windows, attribution, trend), §4 (service level, abandonment), §5 (occupancy).
 `late`, `duplicates` and `since_ms` are left at 0: they tell about the way, not about the facts.
-The correction of a source's clock (§2) is not applied.
+A source's clock that is off moves waits in progress and nothing else (§2).
 """
 
 from collections.abc import Iterable, Sequence
@@ -110,7 +110,7 @@ def _queue_figures(
     zone: ZoneInfo,
     now_ms: int,
 ) -> Figures:
-    still = [v.entered_ms for v in own if v.outcome is None]
+    still = [v.since_ms for v in own if v.outcome is None]
     return Figures(
         channel=settings.channel,
         windows={
@@ -218,9 +218,9 @@ def _longest_in_minute_s(own: Sequence[Visit], start_ms: int, end_ms: int, *, no
     """Longest of min(left, end of minute, now) − entered over those waiting in [start_ms, end_ms)."""
     waits_s = []
     for visit in own:
-        until_ms = visit.entered_ms + visit.wait_ms(now_ms)
-        entered_in_it = start_ms <= visit.entered_ms < end_ms
+        until_ms = visit.since_ms + visit.wait_ms(now_ms)
+        entered_in_it = start_ms <= visit.since_ms < end_ms
         waits_still = visit.outcome is None and start_ms <= now_ms
-        if entered_in_it or (visit.entered_ms < start_ms and (start_ms < until_ms or waits_still)):
-            waits_s.append(max(0, min(until_ms, end_ms, now_ms) - visit.entered_ms) / 1000)
+        if entered_in_it or (visit.since_ms < start_ms and (start_ms < until_ms or waits_still)):
+            waits_s.append(max(0, min(until_ms, end_ms, now_ms) - visit.since_ms) / 1000)
     return max(waits_s, default=None)

@@ -57,7 +57,7 @@ def attributed(own: Sequence[Visit], settings: QueueConfig, *, now_ms: int) -> l
         limit_ms = visit.entered_ms + round(settings.threshold_in_force_s * 1000)
         if visit.outcome_ms is not None:
             found.append((visit, max(visit.entered_ms, min(visit.outcome_ms, limit_ms))))
-        elif now_ms > limit_ms:
+        elif visit.wait_ms(now_ms) > limit_ms - visit.entered_ms:
             found.append((visit, limit_ms))
     return found
 

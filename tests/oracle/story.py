@@ -46,7 +46,6 @@ NOT_TOLD = (
     "two visits of one contact entered at the same instant",
     "accept, offer or leave that names neither segment nor queue",
     "facts after now, but for visits without an agent",
-    "corrected clocks (heartbeats with clock_ms)",
     "one (source, id) with two contents",
 )
 """Cases that the texts leave open or that the oracle does not model."""
@@ -83,7 +82,13 @@ def make_history(
     `is_explicit`: every fact names its segment and its agent, so that nothing has two readings.
     """
     config = make_config(rng)
-    story = Story(rng=rng, now_ms=now_ms, span_ms=span_ms, is_explicit=is_explicit)
+    story = Story(
+        rng=rng,
+        now_ms=now_ms,
+        span_ms=span_ms,
+        is_explicit=is_explicit,
+        clock_behind_ms=rng.choice((0, 0, 200, 10_000, 3_600_000, -7000)),
+    )
     for n in range(agents_per_site):
         for site in SITES:
             story.agents.append((site, f"{site}-agent-{n}"))
@@ -129,6 +134,7 @@ class Story(Struct):
     now_ms: int
     span_ms: int
     is_explicit: bool = False
+    clock_behind_ms: int = 0
     agents: list[tuple[str, str]] = field(default_factory=list)
     events: list[AnyEvent] = field(default_factory=list)
 
@@ -137,13 +143,16 @@ class Story(Struct):
         ahead_ms = FUTURE_MS if make in (QueueEntered, QueueLeft) and not data.get("agent") else 0
         if at_ms <= self.now_ms + ahead_ms:
             source = data.pop("source", "pbx")
+            received_ms = at_ms + self.rng.choice((0, 40, 900))
             envelope: dict[str, object] = {
                 "id": f"{self.rng.randrange(1000):03d}-{len(self.events)}",  # ids in no order of telling
                 "source": source,
                 "site": site,
                 "occurred_ms": at_ms,
-                "received_ms": at_ms + self.rng.choice((0, 40, 900)),
+                "received_ms": received_ms,
             }
+            if make is SourceHeartbeat:
+                data["clock_ms"] = received_ms - self.clock_behind_ms - self.rng.choice((0, 3, 600))
             self.events.append(make(**envelope, **data))
 
 

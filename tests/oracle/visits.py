@@ -21,6 +21,7 @@ from schemas.events import (
     WrapStart,
 )
 from schemas.vocabulary import Channel, Outcome, TransferKind
+from tests.oracle.clocks import skews
 from tests.oracle.facts import Contact, Key, VisitFact, contacts, distinct, precedence
 
 SILENCE_IN_WAIT_LIMITS = 10
@@ -28,7 +29,10 @@ SILENCE_IN_WAIT_LIMITS = 10
 
 
 class Visit(Struct, frozen=True, kw_only=True):
-    """One stay in one queue. `outcome` None: waiting. `handled_ms` is null until talk has ended."""
+    """One stay in one queue. `outcome` None: waiting. `handled_ms` is null until talk has ended.
+
+    `skew_ms`: to be added to the instant of entry for a wait in progress, as its source's clock is off.
+    """
 
     site: str
     queue: str
@@ -39,11 +43,17 @@ class Visit(Struct, frozen=True, kw_only=True):
     agent: str | None
     talk_ended_ms: int | None
     handled_ms: int | None
+    skew_ms: int = 0
+
+    @property
+    def since_ms(self) -> int:
+        """The instant that the wait is counted from: on our clock while it lasts."""
+        return self.entered_ms + (self.skew_ms if self.outcome is None else 0)
 
     def wait_ms(self, now_ms: int) -> int:
         """How long the contact waited, or has waited by now; never below 0."""
         end_ms = now_ms if self.outcome_ms is None else self.outcome_ms
-        return max(0, end_ms - self.entered_ms)
+        return max(0, end_ms - self.since_ms)
 
 
 class _Candidate(NamedTuple):
@@ -57,9 +67,9 @@ class _Candidate(NamedTuple):
 def visits(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Visit]:
     """Every visit whose queue.entered is known, whatever the order and the repeats of `events`."""
     known = distinct(events)
-    channels = channels_seen(known)
+    channels, clocks = channels_seen(known), skews(known)
     return [
-        _visit(contact, key, config, channels=channels, now_ms=now_ms)
+        _visit(contact, key, config, channels=channels, clocks=clocks, now_ms=now_ms)
         for contact in contacts(known)
         for key in contact.entered
     ]
@@ -91,6 +101,7 @@ def _visit(
     config: Config,
     *,
     channels: dict[tuple[str, str], Channel],
+    clocks: dict[tuple[str, str], int],
     now_ms: int,
 ) -> Visit:
     entered = contact.entered[key]
@@ -109,6 +120,7 @@ def _visit(
         agent=outcome.agent if outcome else None,
         talk_ended_ms=talk_ended_ms,
         handled_ms=handled_ms,
+        skew_ms=clocks.get((contact.site, entered.source), 0),
     )
 
 

@@ -243,10 +243,9 @@ def _window(
         start, counts = total.first * BUCKET_MS, total.cells
         longest = queue.windows.longest_ms(total)
         end = _NEVER_MS
-    place = bisect_left(queue.entered, start)
-    waiting = bisect_left(queue.entered, end) - place
+    waiting, oldest_ms = _waiting_of(queue, around.skews, start, end)
     if waiting:
-        longest = max(longest or 0, now_ms - queue.entered[place])
+        longest = max(longest or 0, now_ms - oldest_ms)
     by_entry = not queue.terms.is_deferred or name is WindowName.TODAY
     past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
     offered = _closed(counts) + waiting
@@ -273,6 +272,16 @@ def _window(
         longest_wait_s=None if longest is None else max(0, longest) / 1000,
         occupancy=occupancy(queue.state_time, name, uncounted, now_ms, midnight_ms),
     )
+
+
+def _waiting_of(queue: Queue, skews: dict[str, int], start: int, end: int) -> tuple[int, int]:
+    """How many of those waiting entered in [start, end), and when, on our clock, the oldest of them did."""
+    place = bisect_left(queue.entered, start)
+    waiting = bisect_left(queue.entered, end) - place
+    if not waiting or not skews:
+        return waiting, queue.entered[place] if waiting else _NEVER_MS
+    own = (v for v in queue.waiting.values() if start <= v.entered_ms < end)
+    return waiting, min(v.entered_ms + skews.get(v.source, 0) for v in own)
 
 
 def _waiting_past(queue: Queue, around: Surroundings, start: int, end: int, *, by_entry: bool) -> int:

@@ -8,6 +8,8 @@ from schemas.codec import encode
 from schemas.config import Config
 from schemas.events import QueueEntered, SourceHeartbeat
 from services.aggregator.core.sources import Source
+from tests.oracle.compare import differences
+from tests.oracle.fold import figures
 from tests.unit.aggregator.core.folding import rows
 from tests.unit.aggregator.core.watching import QUEUE, SITE, START_MS, Watching
 
@@ -80,3 +82,19 @@ def test_the_same_heartbeat_again_leaves_the_waits_as_they_were() -> None:
     found, sites = rows(watching.partition, START_MS + 30_000)
     assert found[SITE, QUEUE].longest_wait_s == 30.0
     assert [source.skew_ms for source in sites[SITE].sources if source.source == "pbx"] == [0]
+
+
+def test_every_figure_of_a_wait_in_progress_is_on_our_clock() -> None:
+    """A clock 10 s slow: who entered at 0 by it entered at 10 s by ours, in the window's longest wait too."""
+    watching = Watching(Config())
+    watching.tell(SourceHeartbeat, 0, clock_ms=START_MS - 10_000)
+    watching.tell(QueueEntered, 0, contact="a", queue=QUEUE)
+    watching.tell(QueueEntered, 5000, contact="b", queue=QUEUE, source="crm")
+    for now_ms in (40_000, 6 * 60_000):
+        watching.at(now_ms)
+        [row] = rows(watching.partition, START_MS + now_ms)[0].values()
+        for window in row.windows.values():
+            assert window.longest_wait_s in (None, row.longest_wait_s)
+        assert row.trend.longest_wait_s[-1] == row.longest_wait_s == (now_ms - 5000) / 1000
+        expected = figures(watching.log.events, watching.config, now_ms=START_MS + now_ms)
+        assert differences(expected[SITE, QUEUE], row) == []
