@@ -55,6 +55,7 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 LATENESS_MS = 60 * MINUTE_MS
 FUTURE_MS = 300 * SECOND_MS
+WRAP_UPS = (None, 0, 15, 30.5, {"support": 15, "chat": 30.5}, {"sales": 0})
 SITES = ("paris", "kolkata")
 QUEUES = ("support", "sales", "chat", "mail", "walk-in")
 CHANNELS = {"chat": Channel.CHAT, "mail": Channel.EMAIL, "walk-in": None}
@@ -110,7 +111,7 @@ def make_config(rng: random.Random) -> Config:
         ],
         queues=queues,
         sources=[
-            SourceConfig(id="pbx", kind="http", site="paris", wrap_up_s=rng.choice((None, 0, 15, 30.5))),
+            SourceConfig(id="pbx", kind="http", site="paris", wrap_up_s=rng.choice(WRAP_UPS)),
         ],
         from_file=True,
     )

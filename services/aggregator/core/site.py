@@ -54,10 +54,8 @@ class Site:
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._bucket = now_ms // BUCKET_MS
-        self._wrap_up_ms = {
-            s.id: round(s.wrap_up_s * 1000)
-            for s in config.sources
-            if s.site == site and isinstance(s.wrap_up_s, int | float)
+        self._wrap_up_s = {
+            s.id: s.wrap_up_s for s in config.sources if s.site == site and s.wrap_up_s is not None
         }
 
     def start(self, now_ms: int) -> None:
@@ -123,9 +121,11 @@ class Site:
         places = (i for i, q in enumerate(self.config.queues) if q.id == name and q.site == self.id)
         return next(places, None)
 
-    def wrap_up_ms(self, source: str) -> int | None:
-        """How long wrap-up lasts where its end is not told (SEMANTICS.md §5)."""
-        return self._wrap_up_ms.get(source)
+    def wrap_up_ms(self, source: str, queue: str | None) -> int | None:
+        """How long wrap-up lasts where its end is not told (SEMANTICS.md §5), by the queue perhaps."""
+        told = self._wrap_up_s.get(source)
+        length_s = told.get(queue or "") if isinstance(told, dict) else told
+        return None if length_s is None else round(length_s * 1000)
 
     def _contact_told(self, event: ev.ContactEvent, now_ms: int) -> Reason:
         if self._is_repeat(event):

@@ -111,8 +111,8 @@ class Story(NamedTuple):
     spans: list[Span]
 
 
-Terms = Callable[[str], int | None]
-"""How long wrap-up lasts at the most, in ms, by source; None: until it is told to end."""
+Terms = Callable[[str, str | None], int | None]
+"""How long wrap-up lasts at the most, in ms, by source and queue; None: until it is told to end."""
 
 
 class _Draft:
@@ -336,7 +336,8 @@ def _follow_agents(
     for fact in facts:
         if fact.kind == Kind.TALK_ENDED:
             for agent in accepted if fact.agent is None else (fact.agent,):
-                end = _wrap_up_ends(fact, agent, _concerning(agent, facts, told), terms)
+                length_ms = terms(fact.source, queue)
+                end = _wrap_up_ends(fact, agent, _concerning(agent, facts, told), length_ms)
                 spans.append(Span(agent, AgentState.WRAP_UP, fact.at_ms, end, queue, contact))
         elif fact.agent is None:
             continue
@@ -376,15 +377,14 @@ def _talk_ends(accepted: Fact, facts: list[Fact]) -> Iterable[int]:
             yield fact.at_ms
 
 
-def _wrap_up_ends(talk_ended: Fact, agent: str, facts: list[Fact], terms: Terms) -> int | None:
-    """The end of wrap-up that is told, or the source's own length of it; None while it lasts."""
+def _wrap_up_ends(talk_ended: Fact, agent: str, facts: list[Fact], length_ms: int | None) -> int | None:
+    """The end of wrap-up that is told, or that of its length; None while it lasts."""
     told = (
         f.at_ms
         for f in facts
         if f.kind == Kind.WRAP_END and f.at_ms >= talk_ended.at_ms and f.agent in (agent, None)
     )
     end = min(told, default=None)
-    length_ms = terms(talk_ended.source)
     if length_ms is None:
         return end
     timed = talk_ended.at_ms + length_ms

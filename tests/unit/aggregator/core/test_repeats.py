@@ -1,5 +1,7 @@
 """A repeat changes nothing, however late it comes. SEMANTICS.md §1."""
 
+from typing import Any
+
 import pytest
 
 from schemas.board import QueueRow
@@ -110,7 +112,7 @@ def test_a_late_repeat_is_a_repeat_as_long_as_it_is_remembered() -> None:
 
 def test_a_late_repeat_of_an_agents_word_is_a_repeat_too() -> None:
     watching = Watching(Config())
-    word = {"id": "w", "agent": "lea", "state": AgentState.PAUSED, "queues": [QUEUE]}
+    word: dict[str, Any] = {"id": "w", "agent": "lea", "state": AgentState.PAUSED, "queues": [QUEUE]}
     watching.tell(AgentStateChanged, 0, **word)
     watching.tell(QueueEntered, 70 * MINUTE, contact="b", queue=QUEUE)
     watching.tell(AgentStateChanged, 0, now_ms=70 * MINUTE, received_ms=START_MS + 70 * MINUTE, **word)
