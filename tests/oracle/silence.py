@@ -69,6 +69,8 @@ def _limit_ms(
     if configured is not None and configured.stale_after_s is not None:
         return int(configured.stale_after_s * 1000)
     queues = {q for e in own for q in (getattr(e, "queue", None),) if q is not None}
+    queues |= {q for e in own if isinstance(e, AgentStateChanged) for q in e.queues or ()}
+    queues |= set((configured.queues if configured else None) or ())
     told = channels_seen(events)
     channels = {config.queue(site, q, told.get((site, q))).channel for q in queues}
     return DEFERRED_LIMIT_MS if channels and not channels & LIVE_CHANNELS else LIVE_LIMIT_MS

@@ -94,6 +94,7 @@ class Display:
         is_open, changes_ms = site.openings.of(queue.config, now_ms)
         around = Surroundings(
             agents=[site.agents[name] for name in queue.agents],
+            sources=site.hearing.sources_of(queue),
             heard=site.hearing.of_queue(queue),
             skews=site.hearing.skews(),
             silent=self._silent,

@@ -13,6 +13,10 @@ class Hearing:
 
     def __init__(self, configured: Sequence[SourceConfig]) -> None:
         self.configured = {source.id: source for source in configured}
+        self._configured_for: dict[str, set[str]] = {}
+        for source in configured:
+            for queue in source.queues or ():
+                self._configured_for.setdefault(queue, set()).add(source.id)
         self.sources: dict[str, Source] = {}
         self.ingest_ms: int | None = None
         self.behind_ms = 0
@@ -31,14 +35,18 @@ class Hearing:
 
     def of_queue(self, queue: Queue) -> Heard:
         """When the queue was last heard: by its quietest source."""
-        names = set(queue.sources)
-        names.update(s.id for s in self.configured.values() if s.queues and queue.config.id in s.queues)
-        return quietest([self._heard(name, queue.channel) for name in names] or [NEVER])
+        return quietest([self._heard(name, queue.channel) for name in self.sources_of(queue)] or [NEVER])
+
+    def sources_of(self, queue: Queue) -> set[str]:
+        """The sources of a queue: those configured for it, and those that have sent events for it."""
+        return queue.sources.union(self._configured_for.get(queue.config.id, ()))
 
     def of_source(self, name: str, queues: Iterable[Queue]) -> Heard:
         """When a source was last heard; its limit is that of its most impatient queue."""
-        channels = {q.channel for q in queues if name in q.sources} or {Channel.PHONE}
-        return quietest([self._heard(name, channel) for channel in channels])
+        config = self.configured.get(name)
+        own = frozenset((config.queues if config else None) or ())
+        channels = {q.channel for q in queues if name in q.sources or q.config.id in own}
+        return quietest([self._heard(name, channel) for channel in channels or {Channel.PHONE}])
 
     def silent(self, queues: Iterable[Queue], now_ms: int) -> dict[str, int]:
         """Sources with heartbeats of their own that are stale, since when: nobody speaks for their agents."""

@@ -32,6 +32,7 @@ class Surroundings(NamedTuple):
     """
 
     agents: list[Agent]
+    sources: Iterable[str]
     heard: Heard
     skews: dict[str, int]
     silent: dict[str, int]
@@ -81,7 +82,7 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         short=config.short_in_force,
         channel=config.channel,
         team=config.team,
-        sources=sorted(queue.sources),
+        sources=sorted(around.sources),
         as_of_ms=now_ms,
         heard_ms=around.heard.heard_ms,
         stale_at_ms=around.heard.stale_at_ms,

@@ -138,9 +138,7 @@ class Site:
         if queue_name is not None:
             told = event.channel if isinstance(event, ev.QueueEntered) else None
             queue = self.queue(queue_name, now_ms, told)
-            if event.source not in queue.sources:
-                queue.sources.add(event.source)
-                queue.touch()
+            self._heard_of(queue, event.source)
             if told is not None:
                 self._channel_told(queue, told, (event.occurred_ms, event.id), now_ms)
         agent_name = getattr(event, "agent", None)
@@ -194,8 +192,8 @@ class Site:
         said = Said(
             event.occurred_ms, event.id, event.source, event.state, event.reason, event.queues, event.inferred
         )
-        for queue in event.queues or ():
-            self.queue(queue, now_ms)
+        for name in event.queues or ():
+            self._heard_of(self.queue(name, now_ms), event.source)
         agent.hear(said, _Changer(self, now_ms))
         self._agent_changed(agent, now_ms)
         return Reason.ACCEPTED
@@ -214,6 +212,12 @@ class Site:
                 queue = self.queue(name, now_ms)
                 queue.agents.add(agent.name)
                 queue.version += 1
+
+    def _heard_of(self, queue: Queue, source: str) -> None:
+        """The source has sent an event for the queue: it is one of the queue's from now on."""
+        if source not in queue.sources:
+            queue.sources.add(source)
+            queue.touch()
 
     def _channel_told(self, queue: Queue, channel: Channel, told: tuple[int, str], now_ms: int) -> None:
         """An unconfigured queue has the channel that its first entry names, whatever arrives first."""
