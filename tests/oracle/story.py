@@ -6,7 +6,7 @@ What is deliberately never told is listed in `NOT_TOLD`.
 import random
 from collections.abc import Callable
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
 
 from schemas.config import Config, QueueConfig, ServiceLevelConfig, SiteConfig, SourceConfig
 from schemas.events import (
@@ -47,6 +47,7 @@ NOT_TOLD = (
     "accept, offer or leave that names neither segment nor queue",
     "facts after now, but for visits without an agent",
     "one (source, id) with two contents",
+    "a queue whose channel is named an hour after its first contact, or later",
 )
 """Cases that the texts leave open or that the oracle does not model."""
 
@@ -98,7 +99,28 @@ def make_history(
     for n in range(contacts):
         tell_contact(story, rng.choice(SITES), f"contact-{n}")
     story.events.sort(key=lambda e: (e.occurred_ms, e.id))
-    return History(story.events, config, now_ms)
+    return History(_with_channels(story.events), config, now_ms)
+
+
+def _with_channels(events: list[AnyEvent]) -> list[AnyEvent]:
+    """The events, the first entry of a queue naming a channel where nobody else does within the hour.
+
+    By then contacts are forgotten that another channel would measure otherwise.
+    """
+    entered: dict[tuple[str, str], list[int]] = {}
+    for place, event in enumerate(events):
+        if isinstance(event, QueueEntered):
+            entered.setdefault((event.site, event.queue), []).append(place)
+    told = list(events)
+    for (_, queue), places in entered.items():
+        first = told[places[0]]
+        until_ms = first.occurred_ms + HOUR_MS
+        own = [e for e in (told[place] for place in places) if isinstance(e, QueueEntered)]
+        if events[-1].occurred_ms > until_ms and not any(
+            e.channel and e.occurred_ms <= until_ms for e in own
+        ):
+            told[places[0]] = structs.replace(first, channel=CHANNELS.get(queue) or Channel.PHONE)
+    return told
 
 
 def make_config(rng: random.Random) -> Config:
@@ -339,7 +361,8 @@ def _tell_noise(story: Story, site: str, contact: str, at_ms: int) -> None:
     rng = story.rng
     if rng.random() < 0.15:
         author = rng.choice(list(Author))
-        story.add(MessageIn, at_ms + rng.randint(0, HOUR_MS), site, contact=contact, author=author)
+        place = rng.choice(({}, {"queue": rng.choice(QUEUES), "channel": rng.choice((None, *Channel))}))
+        story.add(MessageIn, at_ms + rng.randint(0, HOUR_MS), site, contact=contact, author=author, **place)
     if rng.random() < 0.1:
         story.add(SurveyAnswered, at_ms + MINUTE_MS, site, contact=contact, score=4)
     if rng.random() < 0.1:

@@ -12,7 +12,10 @@ from schemas.config import Config
 from schemas.events import (
     AgentAccepted,
     AnyEvent,
+    ContactCreated,
     ContactEnded,
+    MessageIn,
+    MessageOut,
     QueueEntered,
     QueueLeft,
     TalkEnded,
@@ -86,12 +89,23 @@ def waits(
 
 
 def channels_seen(events: Sequence[AnyEvent]) -> dict[tuple[str, str], Channel]:
-    """The channel of each queue by its first queue.entered that names one (first by occurred_ms, id)."""
+    """The channel of each queue by the first event that names both (first by occurred_ms, id).
+
+    Where none does, by the first that names the channel of a contact that entered the queue.
+    """
     found: dict[tuple[str, str], Channel] = {}
-    entered = [e for e in events if isinstance(e, QueueEntered) and e.channel is not None]
-    for event in sorted(entered, key=lambda e: (e.occurred_ms, e.id)):
-        assert event.channel is not None
-        found.setdefault((event.site, event.queue), event.channel)
+    entered: dict[tuple[str, str], set[str]] = {}
+    for event in events:
+        if isinstance(event, QueueEntered):
+            entered.setdefault((event.site, event.contact), set()).add(event.queue)
+    in_order = sorted(events, key=lambda e: (e.occurred_ms, e.id))
+    for event in in_order:
+        if isinstance(event, QueueEntered | MessageIn | MessageOut) and event.queue and event.channel:
+            found.setdefault((event.site, event.queue), event.channel)
+    for event in in_order:
+        if isinstance(event, ContactCreated | ContactEnded) and event.channel:
+            for queue in entered.get((event.site, event.contact), ()):
+                found.setdefault((event.site, queue), event.channel)
     return found
 
 

@@ -4,7 +4,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas import events as ev
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Channel, Outcome
 from services.aggregator.core.repeats import HASH_BYTES, hash_of
 from services.aggregator.core.visits import Fact, Kind, Span, Story, Terms, tell
 
@@ -26,18 +26,31 @@ class StoredContact(Struct, array_like=True):
     news_ms: int
     touched_ms: int
     expired: dict[str, int]
+    channel: tuple[int, str, Channel] | None = None
 
 
 class Contact:
     """One contact in memory. `touched_ms`: the log's clock when anything of it last came."""
 
-    __slots__ = ("_packed", "expired", "facts", "final_at_ms", "news_ms", "seen", "story", "touched_ms")
+    __slots__ = (
+        "_packed",
+        "channel",
+        "expired",
+        "facts",
+        "final_at_ms",
+        "news_ms",
+        "seen",
+        "story",
+        "touched_ms",
+    )
 
     def __init__(self) -> None:
         self.facts: list[Fact] = []
         self.seen = b""
         self.news_ms = 0
         self.touched_ms = 0
+        self.channel: tuple[int, str, Channel] | None = None
+        """What the first event that names its channel, but no queue, said: instant, id, channel."""
         self.expired: dict[str, int] = {}
         """Waiting visits given up for lack of news: from when on, by segment. News take them up again."""
         self.final_at_ms: int | None = None
@@ -63,6 +76,9 @@ class Contact:
             self.facts.append(fact)
         else:
             self.seen += hash_of(event.source, event.id)
+        if isinstance(event, ev.ContactCreated | ev.ContactEnded) and event.channel is not None:
+            told = (event.occurred_ms, event.id, event.channel)
+            self.channel = told if self.channel is None else min(self.channel, told)
         if event.occurred_ms > self.news_ms:
             self.news_ms = event.occurred_ms
         self.touched_ms = max(self.touched_ms, clock_ms)
@@ -90,15 +106,19 @@ class Contact:
 
     def stored(self) -> StoredContact:
         facts = self.facts if self._packed is None else _facts.decode(self._packed)
-        return StoredContact(facts, self.seen, self.news_ms, self.touched_ms, self.expired)
+        return StoredContact(facts, self.seen, self.news_ms, self.touched_ms, self.expired, self.channel)
 
     @classmethod
     def restored(cls, stored: StoredContact) -> "Contact":
         contact = cls()
         contact.facts, contact.seen = stored.facts, stored.seen
         contact.news_ms, contact.touched_ms = stored.news_ms, stored.touched_ms
-        contact.expired = stored.expired
+        contact.expired, contact.channel = stored.expired, stored.channel
         return contact
+
+    def entered(self) -> set[str]:
+        """The queues that it was told to have entered. Only while it is not packed."""
+        return {f.queue for f in self.facts if f.kind == Kind.ENTERED and f.queue is not None}
 
     def is_waiting(self) -> bool:
         return any(v.outcome is None for v in self.story.visits)

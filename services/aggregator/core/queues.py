@@ -20,6 +20,10 @@ from services.aggregator.core.windows import Windows, add_cells, add_wait
 Key = tuple[str, str]
 
 
+ChannelTold = tuple[int, int, str]
+"""An event that names a channel: 0 when it names the queue too, else 1; instant; id. The smallest holds."""
+
+
 class DayCount(Struct, array_like=True):
     """One local date of one queue: cells and answered waits of the contacts that entered on it.
 
@@ -70,8 +74,8 @@ class Queue:
         self.long_ms = long_ms
         self.sources: set[str] = set()
         self.agents: set[str] = set()
-        self.channel_told: tuple[int, str] | None = None
-        """(occurred_ms, id) of the event that gave an unconfigured queue its channel."""
+        self.channel_told: ChannelTold | None = None
+        """What gave an unconfigured queue its channel."""
         self.is_changed = True
         """Whether its own record (not its buckets) has to be stored."""
         self.version = 0

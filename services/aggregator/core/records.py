@@ -56,6 +56,7 @@ class StoredQueue(Struct, array_like=True):
     today: Sums
     today_first: int
     sources: list[str]
+    channel_weight: int = 0
 
 
 class StoredAgent(Struct, array_like=True):

@@ -18,7 +18,7 @@ from services.aggregator.core.counts import QueueLabels
 from services.aggregator.core.hearing import Hearing
 from services.aggregator.core.lookout import Lookout
 from services.aggregator.core.openings import Openings
-from services.aggregator.core.queues import Queue, terms_of
+from services.aggregator.core.queues import ChannelTold, Queue, terms_of
 from services.aggregator.core.repeats import Repeats, hash_of
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.tallies import Tallies
@@ -136,11 +136,11 @@ class Site:
             contact = self.contacts[name] = Contact()
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
-            told = event.channel if isinstance(event, ev.QueueEntered) else None
+            told = getattr(event, "channel", None)
             queue = self.queue(queue_name, now_ms, told)
             self._heard_of(queue, event.source)
             if told is not None:
-                self._channel_told(queue, told, (event.occurred_ms, event.id), now_ms)
+                self._channel_told(queue, told, (0, event.occurred_ms, event.id), now_ms)
         agent_name = getattr(event, "agent", None)
         if agent_name is not None:
             agent = self._agent(agent_name)
@@ -149,7 +149,14 @@ class Site:
             if agent.meet(event.occurred_ms, _Changer(self, now_ms)):
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
-        if contact.add(event, self.clock_ms):
+        is_other_story = contact.add(event, self.clock_ms)
+        if contact.channel is not None and isinstance(
+            event, ev.QueueEntered | ev.ContactCreated | ev.ContactEnded
+        ):
+            at_ms, event_id, channel = contact.channel
+            for entered in contact.entered():
+                self._channel_told(self.queue(entered, now_ms), channel, (1, at_ms, event_id), now_ms)
+        if is_other_story:
             self._retell(name, contact, now_ms)
         return Reason.ACCEPTED
 
@@ -219,8 +226,9 @@ class Site:
             queue.sources.add(source)
             queue.touch()
 
-    def _channel_told(self, queue: Queue, channel: Channel, told: tuple[int, str], now_ms: int) -> None:
-        """An unconfigured queue has the channel that its first entry names, whatever arrives first."""
+    def _channel_told(self, queue: Queue, channel: Channel, told: ChannelTold, now_ms: int) -> None:
+        """An unconfigured queue has the channel that the first event to name both says, whatever arrives
+        first; where none does, that of the first of its contacts whose channel is told."""
         if queue.is_configured or (queue.channel_told is not None and queue.channel_told <= told):
             return
         queue.channel_told = told

@@ -101,20 +101,23 @@ def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
     return r.StoredQueue(
         epoch,
         queue.channel,
-        queue.channel_told,
+        queue.channel_told[1:] if queue.channel_told else None,
         queue.terms,
         list(queue.days.values()),
         times.base,
         times.today,
         times.today_first,
         sorted(queue.sources),
+        queue.channel_told[0] if queue.channel_told else 0,
     )
 
 
 def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) -> None:
     """Puts back what is stored, measured as it was then; other terms are adopted when all is back."""
     queue = site.unstarted_queue(name, Channel(record.channel), now_ms)
-    queue.channel_told, queue.terms = record.channel_told, record.terms
+    if record.channel_told is not None:
+        queue.channel_told = (record.channel_weight, *record.channel_told)
+    queue.terms = record.terms
     queue.days = {d.number: d for d in record.days}
     queue.sources = set(record.sources)
     _restore_times(queue.state_time, record)
