@@ -232,6 +232,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     flap: FlapConfig = FlapConfig()
     from_file: bool = False
 
+    def lists(self, site: str) -> bool:
+        """Whether the site may be: it is in the file, or the file lists none."""
+        return not self.sites or any(s.id == site for s in self.sites)
+
     def site(self, site: str) -> SiteConfig:
         """The site's settings; defaults for one that is not in the file."""
         return next((s for s in self.sites if s.id == site), SiteConfig(id=site))

@@ -193,6 +193,17 @@ class Agent:
                 return moment
         return self.timeline[0] if self.timeline else None
 
+    def has(self, queue: str, now_ms: int) -> bool:
+        """Whether the queue is one of the agent's own words, or the agent has a contact of it in hand."""
+        if self.tells_queues:
+            moment = self.now(now_ms)
+            return moment is not None and queue in moment.queues
+        return any(
+            s.queue == queue and s.state is not AgentState.WRAP_UP and (s.end_ms is None or s.end_ms > now_ms)
+            for several in self.spans.values()
+            for s in several
+        )
+
     def word(self, now_ms: int) -> Said | None:
         """What the agent said last, up to an instant."""
         for said in reversed(self.said):

@@ -55,11 +55,15 @@ class Display:
 
     def rows(
         self, now_ms: int, *, behind_s: float, is_catching_up: bool, everything: bool = False
-    ) -> Iterator[tuple[bytes, Row]]:
-        """The rows that are due, with their keys. While catching up, only once a second."""
+    ) -> Iterator[tuple[bytes, Row | None]]:
+        """The rows that are due, with their keys; None: gone. While catching up, only once a second."""
         site = self.site
         self._look_for_silence(now_ms)
         for queue in site.queues.values():
+            if site.is_gone(queue, now_ms):
+                if self._queues.pop(queue.config.id, None) is not None or everything:
+                    yield queue_key(site.id, queue.config.id), None
+                continue
             shown = self._queues.get(queue.config.id)
             if shown is None:
                 shown = self._queues[queue.config.id] = _Shown()

@@ -35,6 +35,10 @@ class Lookout:
         self._rules[config.id] = rules = wait_rules(self._site.config.rules, config)
         return min((rule.clear_ms for rule in rules), default=_NO_RULE_MS)
 
+    def leave(self, name: str) -> None:
+        """Looks at a queue no more."""
+        self._rules[name] = []
+
     def withdraw_unknown(self, now_ms: int) -> None:
         """Withdraws the alerts that no rule looks at any more."""
         rules = {name: {rule.config.id for rule in own} for name, own in self._rules.items()}

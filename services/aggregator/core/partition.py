@@ -7,7 +7,6 @@ due. Every method is a plain function of what was folded and of the `now_ms` giv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from schemas import topics
 from schemas.board import DeadLetter
@@ -17,11 +16,13 @@ from schemas.errors import InvalidMessage
 from schemas.events import AHEAD_MS, EVERY_SITE, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.aggregator.core import records as r
+from services.aggregator.core.alerts import AlertBook
 from services.aggregator.core.counts import CoreCounts
+from services.aggregator.core.departures import Departure
 from services.aggregator.core.display import Display
 from services.aggregator.core.observed import Observed
 from services.aggregator.core.site import Site
-from services.aggregator.core.site_state import Change, restore, take_changes
+from services.aggregator.core.site_state import Change, StoredSiteRecords, restore, take_changes
 
 BEHIND_ON_S = 2.0
 BEHIND_OFF_S = 1.0
@@ -51,6 +52,7 @@ class Partition:
         self._has_backlog = False
         """Whether events found at the start are still to be folded: rules wait for them."""
         self._displays: dict[str, Display] = {}
+        self._departures: list[Departure] = []
         self._observed = Observed(config)
         self._clock_ms = 0
         self._looked_ms = now_ms
@@ -69,7 +71,7 @@ class Partition:
 
         `InvalidMessage` when a record cannot be read: then nothing may be folded.
         """
-        by_site: dict[str, dict[str, list[tuple[list[str], Any]]]] = {}
+        by_site: dict[str, StoredSiteRecords] = {}
         for key, value in stored.items():
             words, record = r.unpack(key, value)
             self.epoch = max(self.epoch, record.epoch)
@@ -83,6 +85,9 @@ class Partition:
             else:
                 by_site.setdefault(words[1], {}).setdefault(words[0], []).append((words, record))
         for site_id, own in by_site.items():
+            if not self.config.lists(site_id):
+                self._depart(site_id, own, now_ms)
+                continue
             site = Site(site_id, self.config, now_ms)
             restore(site, own, now_ms)
             self._keep(site)
@@ -95,6 +100,8 @@ class Partition:
     def changes(self) -> list[Change]:
         """The state records changed since the last call; `applied` last, whenever there are any."""
         changes = [c for site in self.sites.values() for c in take_changes(site, self.epoch)]
+        changes += [c for departure in self._departures for c in departure.changes(self.epoch)]
+        self._departures = [d for d in self._departures if not d.is_over]
         if changes or self._is_changed:
             applied = r.Applied(
                 self.epoch, self.applied, self._clock_ms, self._ingest_ms, looked_ms=self._looked_ms
@@ -132,7 +139,12 @@ class Partition:
         if isinstance(event, SourceHeartbeat) and event.site == EVERY_SITE:
             self._hear_ingest(event)
             return None
-        site = self.sites.get(event.site) or self._add(event.site, now_ms)
+        site = self.sites.get(event.site)
+        if site is None:
+            if not self.config.lists(event.site):
+                self._observed.event(event, Reason.UNKNOWN_SITE, now_ms)
+                return None
+            site = self._add(event.site, now_ms)
         site.clock_ms = self._clock_ms
         reason = site.fold(event, now_ms)
         self._observed.event(event, reason, now_ms)
@@ -184,26 +196,30 @@ class Partition:
         """Alerts that the broker is not known to have. To be sent after the flush that holds them."""
         return [
             Publication(topics.ALERTS.name, alert.alert_id.encode(), encode(alert))
-            for site in self.sites.values()
-            for alert in site.alerts.stored.outbox
+            for book in self._alert_books()
+            for alert in book.stored.outbox
         ]
 
     def published(self, publications: Sequence[Publication]) -> None:
         """The broker has these; they leave the outbox with the next flush."""
         sent = {p.value for p in publications}
-        for site in self.sites.values():
-            if site.alerts.stored.outbox:
-                site.alerts.published([a for a in site.alerts.stored.outbox if encode(a) in sent])
+        for book in self._alert_books():
+            if book.stored.outbox:
+                book.published([a for a in book.stored.outbox if encode(a) in sent])
 
     def rows(self, now_ms: int, *, everything: bool = False) -> list[Publication]:
         """The rows of the board that are due, or all of them."""
-        return [
-            Publication(topics.SNAPSHOTS.name, key, encode(row))
+        rows = [
+            Publication(topics.SNAPSHOTS.name, key, None if row is None else encode(row))
             for display in self._displays.values()
             for key, row in display.rows(
                 now_ms, behind_s=self.behind_s, is_catching_up=self.is_catching_up, everything=everything
             )
         ]
+        for departure in self._departures:
+            gone = departure.rows(now_ms, everything=everything)
+            rows += [Publication(topics.SNAPSHOTS.name, key, None) for key in gone]
+        return rows
 
     def observe(self) -> CoreCounts:
         """What was counted since the last call, for Prometheus."""
@@ -214,6 +230,15 @@ class Partition:
             self._ingest_ms = event.received_ms
         for site in self.sites.values():
             site.hearing.ingest_ms = self._ingest_ms
+
+    def _alert_books(self) -> list[AlertBook]:
+        return [each.alerts for several in (self.sites.values(), self._departures) for each in several]
+
+    def _depart(self, site_id: str, own: StoredSiteRecords, now_ms: int) -> None:
+        """The file no longer lists the site (SEMANTICS.md §8: gone is withdrawn)."""
+        keys = [words for several in own.values() for words, _ in several]
+        alerts = next((record.alerts for _, record in own.get(r.ALERTS, ())), None)
+        self._departures.append(Departure(site_id, keys, alerts, now_ms))
 
     def _add(self, site_id: str, now_ms: int) -> Site:
         site = Site(site_id, self.config, now_ms)

@@ -76,6 +76,8 @@ class Queue:
         self.agents: set[str] = set()
         self.channel_told: ChannelTold | None = None
         """What gave an unconfigured queue its channel."""
+        self.is_retired = False
+        """Whether it has left the file and nobody has entered it, or named it for an agent, since."""
         self.is_changed = True
         """Whether its own record (not its buckets) has to be stored."""
         self.version = 0

@@ -57,6 +57,7 @@ class StoredQueue(Struct, array_like=True):
     today_first: int
     sources: list[str]
     channel_weight: int = 0
+    is_of_file: bool = False
 
 
 class StoredAgent(Struct, array_like=True):

@@ -117,6 +117,23 @@ class Site:
             self.tallies.seen(self._labels(queue))
         return queue
 
+    def retire(self, queue: Queue) -> None:
+        """The queue has left the file: no rule looks at it, and its row goes once it is empty."""
+        queue.is_retired = True
+        self.lookout.leave(queue.config.id)
+
+    def _take_back(self, queue: Queue, now_ms: int) -> None:
+        """A retired queue is in use: it is one that appears by itself, like any other."""
+        if queue.is_retired:
+            queue.is_retired = False
+            self.adopt(queue, queue.config, now_ms)
+
+    def is_gone(self, queue: Queue, now_ms: int) -> bool:
+        """Whether a queue that has left the file is empty: nobody waits in it, no agent has it."""
+        if not queue.is_retired or queue.waiting:
+            return False
+        return not any(self.agents[name].has(queue.config.id, now_ms) for name in queue.agents)
+
     def _position(self, name: str) -> int | None:
         places = (i for i, q in enumerate(self.config.queues) if q.id == name and q.site == self.id)
         return next(places, None)
@@ -139,6 +156,8 @@ class Site:
             told = getattr(event, "channel", None)
             queue = self.queue(queue_name, now_ms, told)
             self._heard_of(queue, event.source)
+            if isinstance(event, ev.QueueEntered):
+                self._take_back(queue, now_ms)
             if told is not None:
                 self._channel_told(queue, told, (0, event.occurred_ms, event.id), now_ms)
         agent_name = getattr(event, "agent", None)
@@ -200,7 +219,9 @@ class Site:
             event.occurred_ms, event.id, event.source, event.state, event.reason, event.queues, event.inferred
         )
         for name in event.queues or ():
-            self._heard_of(self.queue(name, now_ms), event.source)
+            queue = self.queue(name, now_ms)
+            self._heard_of(queue, event.source)
+            self._take_back(queue, now_ms)
         agent.hear(said, _Changer(self, now_ms))
         self._agent_changed(agent, now_ms)
         return Reason.ACCEPTED
@@ -245,7 +266,7 @@ class Site:
         own = [v for v in self._visits_of(queue.config.id) if v.outcome is not None]
         for visit in own:
             queue.take(visit)
-        long_ms = self.lookout.watch(config)
+        long_ms = _NO_RULE_MS if queue.is_retired else self.lookout.watch(config)
         self.lookout.withdraw_unknown(now_ms)
         queue.measure_by(config, now_ms, long_ms=long_ms)
         for visit in own:

@@ -15,6 +15,9 @@ from services.aggregator.core.state_time import StateTime
 Change = tuple[bytes, bytes | None]
 """A record's key and value; None: the record is gone."""
 
+StoredSiteRecords = dict[str, list[tuple[list[str], Any]]]
+"""What is stored of one site: by kind of record, the words of each key and the record."""
+
 
 def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     """The records of what changed since the last call, which are then unmarked."""
@@ -50,7 +53,7 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
         site.alerts.is_changed = False
 
 
-def restore(site: Site, stored: dict[str, list[tuple[list[str], Any]]], now_ms: int) -> None:
+def restore(site: Site, stored: StoredSiteRecords, now_ms: int) -> None:
     """Rebuilds a fresh site from its records, by kind of record, as of the last flush."""
     for words, record in stored.get(r.QUEUE, ()):
         _restore_queue(site, words[2], record, now_ms)
@@ -109,12 +112,15 @@ def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
         times.today_first,
         sorted(queue.sources),
         queue.channel_told[0] if queue.channel_told else 0,
+        queue.is_configured or queue.is_retired,
     )
 
 
 def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) -> None:
     """Puts back what is stored, measured as it was then; other terms are adopted when all is back."""
     queue = site.unstarted_queue(name, Channel(record.channel), now_ms)
+    if record.is_of_file and not queue.is_configured:
+        site.retire(queue)
     if record.channel_told is not None:
         queue.channel_told = (record.channel_weight, *record.channel_told)
     queue.terms = record.terms

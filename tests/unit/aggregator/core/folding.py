@@ -34,8 +34,10 @@ def rows(partition: Partition, now_ms: int) -> tuple[dict[tuple[str, str], Queue
     queues: dict[tuple[str, str], QueueRow] = {}
     sites: dict[str, SiteRow] = {}
     for publication in partition.rows(now_ms, everything=True):
+        if publication.value is None:
+            continue
         kind, *words = decode_key(publication.key)
-        row = decode_row(kind, publication.value or b"")
+        row = decode_row(kind, publication.value)
         if isinstance(row, QueueRow):
             queues[words[0], words[1]] = row
         elif isinstance(row, SiteRow):
