@@ -15,6 +15,11 @@ FORGET_AFTER_MS = 75 * 60_000
 FORGET_OPEN_AFTER_MS = 24 * 60 * 60_000
 """One whose end of talk was never told, or that was given up for lack of news."""
 
+MAX_FACTS = 500
+"""Of one contact: beyond, its sender gives one id to many. Each fact tells the whole story anew."""
+_MAX_SEEN = 1000
+"""Events of one contact that are only news, the last of which are remembered."""
+
 _NO_STORY = Story([], [])
 
 
@@ -69,13 +74,17 @@ class Contact:
                 return True
         return bool(self.seen) and _is_in(self.seen, hash_of(event.source, event.id))
 
+    def is_too_much(self, event: ev.ContactEvent) -> bool:
+        """Whether the event is one fact more than a contact may have."""
+        return len(self.facts) >= MAX_FACTS and fact_of(event) is not None
+
     def add(self, event: ev.ContactEvent, clock_ms: int) -> bool:
         """Keeps what the event tells; True when the story is to be told again."""
         fact = fact_of(event)
         if fact is not None:
             self.facts.append(fact)
         else:
-            self.seen += hash_of(event.source, event.id)
+            self.seen = (self.seen + hash_of(event.source, event.id))[-_MAX_SEEN * HASH_BYTES :]
         if isinstance(event, ev.ContactCreated | ev.ContactEnded) and event.channel is not None:
             told = (event.occurred_ms, event.id, event.channel)
             self.channel = told if self.channel is None else min(self.channel, told)
@@ -145,10 +154,10 @@ class Contact:
 
     def spans_of(self) -> dict[str, tuple[Span, ...]]:
         """The story's spans by agent."""
-        spans: dict[str, tuple[Span, ...]] = {}
+        spans: dict[str, list[Span]] = {}
         for span in self.story.spans:
-            spans[span.agent] = (*spans.get(span.agent, ()), span)
-        return spans
+            spans.setdefault(span.agent, []).append(span)
+        return {agent: tuple(several) for agent, several in spans.items()}
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -151,6 +151,8 @@ class Site:
         contact = self.contacts.get(name)
         if contact is None:
             contact = self.contacts[name] = Contact()
+        elif contact.is_too_much(event):
+            return Reason.TOO_MANY
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
             told = getattr(event, "channel", None)

@@ -4,8 +4,10 @@ A function of the set of facts: their order of arrival and their repeats do not 
 SEMANTICS.md §1 (identity, contradictions) and §5 (agents' states that follow from contacts).
 """
 
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import IntEnum
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
 from msgspec import Struct
@@ -140,6 +142,7 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
     """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
     drafts = _gather(contact, facts)
     ends = [f for f in facts if f.kind == Kind.CONTACT_ENDED]
+    times = _times_of(facts)
     visits: list[Visit] = []
     spans: list[Span] = []
     for draft in drafts:
@@ -149,7 +152,8 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
             if visit.outcome is None and draft.name in expired:
                 visit.outcome, visit.ended_ms, visit.inferred = Outcome.UNKNOWN, expired[draft.name], True
             visits.append(visit)
-        _follow_agents(contact, draft, visit, facts, terms, spans)
+        if draft.facts:
+            _follow_agents(contact, draft, visit, times, terms, spans)
     return Story(visits, spans)
 
 
@@ -193,40 +197,65 @@ def _place(loose: list[Fact], drafts: dict[str, _Draft]) -> None:
                 only.facts.extend(loose)
                 return
     entered = sorted((d for d in drafts.values() if d.entered), key=lambda d: (d.entered_ms, d.name))
-    homeless: list[Fact] = []
+    by_queue: dict[str | None, list[_Draft]] = {}
+    for draft in entered:
+        by_queue.setdefault(draft.entered.queue if draft.entered else None, []).append(draft)
+    accepts, homeless = [], []
     for fact in loose:
-        if fact.queue is None:
+        if fact.queue is not None:
+            home = _latest(by_queue.get(fact.queue, []), fact.at_ms) or _not_entered(drafts, fact.queue)
+            (home or _without_entry(drafts, fact.queue)).facts.append(fact)
+        elif fact.kind == Kind.ACCEPTED:
+            accepts.append(fact)
+        else:
             homeless.append(fact)
-            continue
-        own = [d for d in entered if d.entered is not None and d.entered.queue == fact.queue]
-        home = _latest(own, fact.at_ms) or _not_entered(drafts, fact.queue)
-        (home or _without_entry(drafts, fact.queue)).facts.append(fact)
-    homeless.sort(key=lambda f: (f.kind != Kind.ACCEPTED, f.at_ms, f.id))
-    for fact in homeless:
-        homes = [d for d in drafts.values() if not d.name.startswith(_NO_ENTRY)]
-        home = _accepted_by(homes, fact) if fact.kind != Kind.ACCEPTED else None
-        home = home or _latest(entered, fact.at_ms) or _accepted_by(list(drafts.values()), fact)
+    for fact in sorted(accepts, key=_by_instant):
+        home = _latest(entered, fact.at_ms) or _Accepted(drafts.values()).last_before(fact)
         (home or _without_entry(drafts, "")).facts.append(fact)
+    if not homeless:
+        return
+    homes = _Accepted(d for d in drafts.values() if not d.name.startswith(_NO_ENTRY))
+    anywhere = _Accepted(drafts.values())
+    for fact in sorted(homeless, key=_by_instant):
+        home = homes.last_before(fact) or _latest(entered, fact.at_ms) or anywhere.last_before(fact)
+        (home or _without_entry(drafts, "")).facts.append(fact)
+
+
+def _by_instant(fact: Fact) -> tuple[int, str]:
+    return fact.at_ms, fact.id
 
 
 def _latest(drafts: list[_Draft], at_ms: int) -> _Draft | None:
     """The last that entered at or before the instant, else the first. `drafts` by entry."""
-    before = [d for d in drafts if d.entered_ms <= at_ms]
-    return before[-1] if before else (drafts[0] if drafts else None)
+    if not drafts:
+        return None
+    return drafts[max(0, bisect_right(drafts, at_ms, key=_ENTERED_MS) - 1)]
 
 
-def _accepted_by(drafts: list[_Draft], fact: Fact) -> _Draft | None:
-    """The visit that the fact's agent (or anybody, when it names none) accepted last before the fact."""
-    best: tuple[int, str, _Draft] | None = None
-    for draft in drafts:
-        for f in draft.facts:
-            if f.kind != Kind.ACCEPTED or f.at_ms > fact.at_ms:
-                continue
-            if fact.agent is not None and f.agent != fact.agent:
-                continue
-            if best is None or (f.at_ms, draft.name) > best[:2]:
-                best = (f.at_ms, draft.name, draft)
-    return best[2] if best else None
+class _Accepted:
+    """Which visit an agent, or anybody (None), accepted last before an instant."""
+
+    def __init__(self, drafts: Iterable[_Draft]) -> None:
+        self._drafts: dict[str, _Draft] = {}
+        self._by_agent: dict[str | None, list[tuple[int, str]]] = {}
+        for draft in drafts:
+            self._drafts[draft.name] = draft
+            for fact in draft.facts:
+                if fact.kind == Kind.ACCEPTED:
+                    for agent in {fact.agent, None}:
+                        self._by_agent.setdefault(agent, []).append((fact.at_ms, draft.name))
+        for several in self._by_agent.values():
+            several.sort()
+
+    def last_before(self, fact: Fact) -> _Draft | None:
+        """The visit that the fact's agent (or anybody, when it names none) accepted last up to the fact."""
+        several = self._by_agent.get(fact.agent, [])
+        place = bisect_right(several, fact.at_ms, key=_FIRST)
+        return self._drafts[several[place - 1][1]] if place else None
+
+
+_ENTERED_MS = attrgetter("entered_ms")
+_FIRST = itemgetter(0)
 
 
 def _not_entered(drafts: dict[str, _Draft], queue: str) -> _Draft | None:
@@ -315,77 +344,89 @@ def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
     return max(news_ms, visit.entered_ms) + _SILENCE * wait_limit_ms
 
 
+class _Times:
+    """The instants of facts by kind and agent, so that the first after another is found at once."""
+
+    __slots__ = ("_at",)
+
+    def __init__(self) -> None:
+        self._at: dict[tuple[int, str | None], list[int]] = {}
+
+    def note(self, kind: int, agent: str | None, at_ms: int) -> None:
+        insort(self._at.setdefault((kind, agent), []), at_ms)
+
+    def first(self, kind: int, agent: str | None, from_ms: int) -> int:
+        """The first of them at or after an instant; `_NEVER_MS` when there is none."""
+        several = self._at.get((kind, agent))
+        if several is None or several[-1] < from_ms:
+            return _NEVER_MS
+        return several[bisect_left(several, from_ms)]
+
+
+_NEVER_MS = 1 << 60
+
+
+def _times_of(facts: Sequence[Fact]) -> _Times:
+    """Of a whole contact: what each agent is told to have done, and its end."""
+    times = _Times()
+    for fact in facts:
+        if fact.agent is not None or fact.kind == Kind.CONTACT_ENDED:
+            times.note(fact.kind, fact.agent, fact.at_ms)
+    return times
+
+
 def _follow_agents(
-    contact: str,
-    draft: _Draft,
-    visit: Visit | None,
-    told: Sequence[Fact],
-    terms: Terms,
-    spans: list[Span],
+    contact: str, draft: _Draft, visit: Visit | None, told: _Times, terms: Terms, spans: list[Span]
 ) -> None:
     """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (SEMANTICS.md §5).
 
-    `told`: all facts of the contact; what ends an agent's part need not name the same visit.
+    `told`: of all facts of the contact; what ends an agent's part need not name the same visit.
     """
     facts = draft.facts
     if draft.entered is not None:
         queue = draft.entered.queue
     else:
         queue = min((f.queue for f in facts if f.queue), default=None)
+    own = _Times()
+    for fact in facts:
+        if fact.kind == Kind.ACCEPTED or fact.agent is None:
+            own.note(fact.kind, None, fact.at_ms)
     accepted = sorted({f.agent for f in facts if f.kind == Kind.ACCEPTED and f.agent is not None})
     for fact in facts:
-        if fact.kind == Kind.TALK_ENDED:
+        kind, start = fact.kind, fact.at_ms
+        if kind == Kind.TALK_ENDED:
+            length_ms = terms(fact.source, queue)
             for agent in accepted if fact.agent is None else (fact.agent,):
-                length_ms = terms(fact.source, queue)
-                end = _wrap_up_ends(fact, agent, _concerning(agent, facts, told), length_ms)
-                spans.append(Span(agent, AgentState.WRAP_UP, fact.at_ms, end, queue, contact))
+                end = min(own.first(Kind.WRAP_END, None, start), told.first(Kind.WRAP_END, agent, start))
+                if length_ms is not None:
+                    end = min(end, start + length_ms)
+                spans.append(Span(agent, AgentState.WRAP_UP, start, _known(end), queue, contact))
         elif fact.agent is None:
             continue
-        elif fact.kind == Kind.ACCEPTED:
-            end = min(_talk_ends(fact, _concerning(fact.agent, facts, told)), default=None)
-            spans.append(Span(fact.agent, AgentState.IN_CONTACT, fact.at_ms, end, queue, contact))
-        elif fact.kind == Kind.OFFERED:
-            end = min(_offer_ends(fact, _concerning(fact.agent, facts, told), visit), default=None)
-            spans.append(Span(fact.agent, AgentState.RINGING, fact.at_ms, end, queue, contact))
+        elif kind == Kind.ACCEPTED:
+            end = min(
+                told.first(Kind.CONTACT_ENDED, None, start),
+                told.first(Kind.TALK_ENDED, fact.agent, start),
+                own.first(Kind.TALK_ENDED, None, start),
+            )
+            spans.append(Span(fact.agent, AgentState.IN_CONTACT, start, _known(end), queue, contact))
+        elif kind == Kind.OFFERED:
+            end = _offer_ends(fact.agent, start, own, told, visit)
+            spans.append(Span(fact.agent, AgentState.RINGING, start, _known(end), queue, contact))
 
 
-def _concerning(agent: str, facts: list[Fact], told: Sequence[Fact]) -> list[Fact]:
-    """The visit's facts, and those of the contact that name the agent or end it."""
-    others = (f for f in told if f.agent == agent or f.kind == Kind.CONTACT_ENDED)
-    return [*facts, *others]
-
-
-def _offer_ends(offer: Fact, facts: list[Fact], visit: Visit | None) -> Iterable[int]:
-    """The instants that may end an offer: its own end, somebody's answer, the caller's leaving."""
-    for fact in facts:
-        if fact.at_ms >= offer.at_ms and (
-            fact.kind in (Kind.ACCEPTED, Kind.CONTACT_ENDED)
-            or (fact.kind == Kind.OFFER_ENDED and fact.agent == offer.agent)
-        ):
-            yield fact.at_ms
-    if visit is not None and visit.ended_ms is not None and visit.ended_ms >= offer.at_ms:
-        yield visit.ended_ms
-
-
-def _talk_ends(accepted: Fact, facts: list[Fact]) -> Iterable[int]:
-    """The instants that may end a talk: its end for this agent or for all, the end of the contact."""
-    for fact in facts:
-        if fact.at_ms >= accepted.at_ms and (
-            fact.kind == Kind.CONTACT_ENDED
-            or (fact.kind == Kind.TALK_ENDED and fact.agent in (accepted.agent, None))
-        ):
-            yield fact.at_ms
-
-
-def _wrap_up_ends(talk_ended: Fact, agent: str, facts: list[Fact], length_ms: int | None) -> int | None:
-    """The end of wrap-up that is told, or that of its length; None while it lasts."""
-    told = (
-        f.at_ms
-        for f in facts
-        if f.kind == Kind.WRAP_END and f.at_ms >= talk_ended.at_ms and f.agent in (agent, None)
+def _offer_ends(agent: str, start: int, own: _Times, told: _Times, visit: Visit | None) -> int:
+    """The first that ends an offer: its own end, somebody's answer, the caller's leaving."""
+    end = min(
+        told.first(Kind.CONTACT_ENDED, None, start),
+        told.first(Kind.OFFER_ENDED, agent, start),
+        told.first(Kind.ACCEPTED, agent, start),
+        own.first(Kind.ACCEPTED, None, start),
     )
-    end = min(told, default=None)
-    if length_ms is None:
-        return end
-    timed = talk_ended.at_ms + length_ms
-    return timed if end is None else min(end, timed)
+    if visit is not None and visit.ended_ms is not None and visit.ended_ms >= start:
+        end = min(end, visit.ended_ms)
+    return end
+
+
+def _known(end_ms: int) -> int | None:
+    return None if end_ms == _NEVER_MS else end_ms
