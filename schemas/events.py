@@ -7,6 +7,7 @@ Identity is (`source`, `id`): a repeat changes nothing. Instants are epoch milli
 New fields need a default; a changed meaning is a new event.
 """
 
+from collections.abc import Iterator
 from typing import Annotated
 
 from msgspec import Meta, Struct
@@ -249,6 +250,18 @@ AnyEvent = SourceEvent | AlertCommand
 
 AHEAD_MS = 300_000
 """How far ahead of its receipt an instant, or a source's clock, may lie. SEMANTICS.md §2."""
+
+
+def queues_of(event: AnyEvent) -> Iterator[str]:
+    """Every queue that the event names."""
+    if isinstance(event, Transfer):
+        names: tuple[str | None, ...] = (event.from_queue, event.to_queue)
+    elif isinstance(event, AgentStateChanged):
+        names = event.queues or ()
+    else:
+        names = (getattr(event, "queue", None),)
+    return (name for name in names if name is not None)
+
 
 EVERY_SITE = "*"
 """The site of ingest's own heartbeat: it speaks for each site of the partition it lies in."""

@@ -4,10 +4,8 @@ Pure. With a file that lists sites, those and no others. Without one, sites and 
 themselves, up to a bound: nobody can fill the wall, or our memory, with made-up names.
 """
 
-from collections.abc import Iterator
-
 from schemas.config import MAX_QUEUES_PER_SITE_UNCONFIGURED, MAX_SITES_UNCONFIGURED
-from schemas.events import AgentStateChanged, SourceEvent, Transfer
+from schemas.events import SourceEvent, queues_of
 from schemas.vocabulary import Reason
 from services.ingest.cloudevents import Refused
 
@@ -35,22 +33,11 @@ class Admission:
         known = self._queues.get(event.site)
         if known is None and len(self._queues) >= self._max_sites:
             return _refused(event, Reason.TOO_MANY, f"site: {self._max_sites} sites are known already")
-        queues = set(_queues(event))
+        queues = set(queues_of(event))
         if queues and len(queues | (known or set())) > self._max_queues and not queues <= (known or set()):
             return _refused(event, Reason.TOO_MANY, f"queue: the site has {self._max_queues} already")
         self._queues.setdefault(event.site, set()).update(queues)
         return None
-
-
-def _queues(event: SourceEvent) -> Iterator[str]:
-    """Every queue that the event names."""
-    if isinstance(event, Transfer):
-        names: tuple[str | None, ...] = (event.from_queue, event.to_queue)
-    elif isinstance(event, AgentStateChanged):
-        names = event.queues or ()
-    else:
-        names = (getattr(event, "queue", None),)
-    return (name for name in names if name is not None)
 
 
 def _refused(event: SourceEvent, reason: Reason, detail: str) -> Refused:

@@ -11,7 +11,7 @@ from hashlib import sha256
 from schemas import topics
 from schemas.board import DeadLetter
 from schemas.codec import decode_event, encode
-from schemas.config import Config
+from schemas.config import MAX_SITES_UNCONFIGURED, Config
 from schemas.errors import InvalidMessage
 from schemas.events import AHEAD_MS, EVERY_SITE, SourceHeartbeat
 from schemas.vocabulary import Reason
@@ -113,9 +113,8 @@ class Partition:
 
     def change_bytes(self) -> int:
         """About how many bytes `changes` would give; a flush must fit one RecordBatch."""
-        return (
-            self._changed_events * _BYTES_PER_EVENT + sum(len(s.queues) for s in self.sites.values()) * 2048
-        )
+        queues = sum(len(site.queues) for site in self.sites.values())
+        return self._changed_events * _BYTES_PER_EVENT + queues * _BYTES_PER_QUEUE
 
     # -- facts ---------------------------------------------------------------------------------
 
@@ -143,6 +142,9 @@ class Partition:
         if site is None:
             if not self.config.lists(event.site):
                 self._observed.event(event, Reason.UNKNOWN_SITE, now_ms)
+                return None
+            if not self.config.sites and len(self.sites) >= MAX_SITES_UNCONFIGURED:
+                self._observed.event(event, Reason.TOO_MANY, now_ms)
                 return None
             site = self._add(event.site, now_ms)
         site.clock_ms = self._clock_ms
@@ -255,6 +257,7 @@ class Partition:
 _BYTES_PER_EVENT = 1024
 """What one event makes a flush grow by at the most, its contact's and agent's records included."""
 _BYTES_PER_QUEUE = 2048
+"""Its own record and its newest bucket."""
 _CLOCK_SLACK_MS = 60_000
 """How far a received instant may lie beyond the append: a wrong clock of one ingest must not age contacts."""
 

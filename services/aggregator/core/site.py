@@ -7,7 +7,7 @@ timelines follow. Time comes in by `advance`: windows move on, deadlines fall, s
 from collections.abc import Iterable
 
 from schemas import events as ev
-from schemas.config import Config, QueueConfig
+from schemas.config import MAX_QUEUES_PER_SITE_UNCONFIGURED, Config, QueueConfig
 from schemas.vocabulary import Channel, Reason
 from services.aggregator.core import cells
 from services.aggregator.core.agents import Agent, Said
@@ -81,6 +81,9 @@ class Site:
             source.hear(0, event.received_ms)
             source.beat(event.received_ms, event.clock_ms)
             return Reason.ACCEPTED
+        if self._is_too_many(event):
+            source.hear(0, event.received_ms)
+            return Reason.TOO_MANY
         if source.is_late(event.occurred_ms):
             source.hear(0, event.received_ms)
             if self._is_repeat(event):
@@ -91,6 +94,13 @@ class Site:
         if isinstance(event, ev.AgentStateChanged):
             return self._agent_said(event, now_ms)
         return self._contact_told(event, now_ms)
+
+    def _is_too_many(self, event: ev.AnyEvent) -> bool:
+        """Whether the event names a queue more than may appear where no site is listed (SEMANTICS.md §10)."""
+        if self.config.sites:
+            return False
+        new = {name for name in ev.queues_of(event) if name not in self.queues}
+        return bool(new) and len(self.queues) + len(new) > MAX_QUEUES_PER_SITE_UNCONFIGURED
 
     def queue(self, name: str, now_ms: int, channel: Channel | None = None) -> Queue:
         """The queue, which appears by itself with the defaults of its channel (None: not told yet)."""
