@@ -7,16 +7,26 @@ Decoding raises `InvalidMessage`: never retry, dead-letter it.
 from typing import TypeVar
 
 import msgspec
+from msgspec import Struct
 
 from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
 from schemas.errors import InvalidMessage
-from schemas.events import AnyEvent, SourceEvent
+from schemas.events import AnyEvent, Name, SourceEvent
+from schemas.faults import place_and_rule
 
 Row = QueueRow | AgentRow | SiteRow
 _T = TypeVar("_T")
 
 
+class Sender(Struct, frozen=True):
+    """What a dead letter says of where something came from."""
+
+    source: Name | None = None
+    site: Name | None = None
+
+
 _encoder = msgspec.json.Encoder()
+_senders = msgspec.json.Decoder(Sender)
 _events: msgspec.json.Decoder[AnyEvent] = msgspec.json.Decoder(AnyEvent)
 _queue_rows = msgspec.json.Decoder(QueueRow)
 _agent_rows = msgspec.json.Decoder(AgentRow)
@@ -32,6 +42,14 @@ encode = _encoder.encode
 def decode_event(data: bytes) -> AnyEvent:
     """An event of `vigie.events`."""
     return _decode(_events, data)
+
+
+def decode_sender(data: bytes) -> Sender:
+    """Who sent a record that is no event, as far as that can be read."""
+    try:
+        return _decode(_senders, data)
+    except InvalidMessage:
+        return Sender()
 
 
 def decode_alert(data: bytes) -> Alert:
@@ -77,7 +95,7 @@ def convert_event(data: dict[str, object]) -> SourceEvent:
     try:
         event: SourceEvent = msgspec.convert(data, SourceEvent)
     except msgspec.ValidationError as error:
-        raise InvalidMessage(str(error)) from error
+        raise _invalid(error) from error
     return event
 
 
@@ -85,4 +103,9 @@ def _decode(decoder: msgspec.json.Decoder[_T], data: bytes) -> _T:
     try:
         return decoder.decode(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidMessage(str(error)) from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: Exception) -> InvalidMessage:
+    place, rule = place_and_rule(error)
+    return InvalidMessage(f"{place or 'record'}: {rule}")

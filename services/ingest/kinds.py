@@ -13,13 +13,11 @@ from msgspec import Struct
 
 from schemas.errors import InvalidMessage
 from schemas.events import Event, SourceEvent
+from schemas.faults import MISSING, NO_WORD, place_and_rule
 
 _ENVELOPE = frozenset(Event.__struct_fields__)
 _UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 """Control characters, line separators, non-characters, lone surrogates (CloudEvents 1.0, type String)."""
-
-_MISSING = re.compile(r"Object missing required field `(\w+)`")
-_AT = re.compile(r" - at (`key` in )?`\$(?:\.)?(.*)`$")
 
 
 class Kind(Struct, frozen=True, kw_only=True):
@@ -44,7 +42,7 @@ def build(kind: Kind, envelope: Mapping[str, object], data: Mapping[str, object]
     try:
         event = msgspec.convert(flat, kind.struct)
     except msgspec.ValidationError as error:
-        raise InvalidMessage(_told(kind, str(error))) from error
+        raise InvalidMessage(_told(kind, error)) from error
     _check_text(kind, flat)
     return typing.cast(SourceEvent, event)
 
@@ -77,18 +75,15 @@ def _place(name: str) -> str:
     return name if name in _ENVELOPE else f"data.{name}"
 
 
-def _told(kind: Kind, message: str) -> str:
+def _told(kind: Kind, error: msgspec.ValidationError) -> str:
     """What msgspec says, with our place first and without the value."""
-    missing = _MISSING.match(message)
-    if missing:
-        return f"{_place(missing[1])}: missing"
-    at = _AT.search(message)
-    name = re.split(r"[.\[]", at[2], maxsplit=1)[0] if at else ""
-    place = (_place(name) + at[2][len(name) :] if name else "data") if at else "data"
-    rule = message[: at.start()] if at else message
-    if rule.startswith("Invalid enum value"):
+    path, rule = place_and_rule(error)
+    name = re.split(r"[.\[]", path, maxsplit=1)[0]
+    if rule == MISSING:
+        return f"{_place(name)}: {rule}"
+    if rule == NO_WORD:
         rule = f"not one of {kind.words[name]}"
-    return f"{place}: {rule.replace('`', '').replace('Expected', 'expected')}"
+    return f"{_place(name) + path[len(name) :] if name else 'data'}: {rule}"
 
 
 def _kinds() -> dict[str, Kind]:

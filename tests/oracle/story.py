@@ -56,7 +56,14 @@ MINUTE_MS = 60 * SECOND_MS
 HOUR_MS = 60 * MINUTE_MS
 LATENESS_MS = 60 * MINUTE_MS
 FUTURE_MS = 300 * SECOND_MS
-WRAP_UPS = (None, 0, 15, 30.5, {"support": 15, "chat": 30.5}, {"sales": 0})
+WRAP_UPS: tuple[float | dict[str, float] | None, ...] = (
+    None,
+    0,
+    15,
+    30.5,
+    {"support": 15, "chat": 30.5},
+    {"sales": 0},
+)
 SITES = ("paris", "kolkata")
 QUEUES = ("support", "sales", "chat", "mail", "walk-in")
 CHANNELS = {"chat": Channel.CHAT, "mail": Channel.EMAIL, "walk-in": None}

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from schemas import topics
 from schemas.board import DeadLetter
-from schemas.codec import decode_event, encode
+from schemas.codec import decode_event, decode_sender, encode
 from schemas.config import MAX_SITES_UNCONFIGURED, Config
 from schemas.errors import InvalidMessage
 from schemas.events import AHEAD_MS, EVERY_SITE, SourceHeartbeat
@@ -128,7 +128,7 @@ class Partition:
         except InvalidMessage as error:
             return _dead_letter(error, value or b"", offset, now_ms)
         if max(event.occurred_ms, event.received_ms) > _latest_ms(appended_ms):
-            ahead = InvalidMessage("an instant beyond the append", reason=Reason.FUTURE)
+            ahead = InvalidMessage("occurred_ms: ahead of the append", reason=Reason.FUTURE)
             return _dead_letter(ahead, value or b"", offset, now_ms)
         if isinstance(event, SourceHeartbeat) and (event.clock_ms or 0) > event.received_ms + AHEAD_MS:
             ahead = InvalidMessage("clock_ms: ahead of its receipt", reason=Reason.FUTURE)
@@ -273,8 +273,10 @@ def _latest_ms(appended_ms: int) -> int:
 
 
 def _dead_letter(error: InvalidMessage, value: bytes, offset: int, now_ms: int) -> DeadLetter:
+    sender = decode_sender(value)
     return DeadLetter(
-        source="vigie/aggregator",
+        source=sender.source or "vigie/aggregator",
+        site=sender.site,
         reason=error.reason,
         detail=error.detail,
         sha256=sha256(value).hexdigest(),

@@ -110,3 +110,43 @@ def test_an_instant_far_ahead_of_its_append_is_a_dead_letter(name: str) -> None:
         record = {**plain(entered), "id": f"e{offset}", name: NOW_MS + ahead_ms}
         letter = folding.fold(json.dumps(record).encode(), offset=offset, appended_ms=NOW_MS, now_ms=NOW_MS)
         assert (letter and letter.reason) == reason
+
+
+@pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.tag)
+def test_a_dead_letter_holds_place_rule_sender_and_never_the_value(
+    kind: msgspec.inspect.StructType,
+) -> None:
+    folding = partition()
+    told = plain(kind) | {"source": "pbx", "site": "paris"}
+    secret = "+33612345678"
+    names = [field.name for field in kind.fields]
+    letters = {}
+    for name in names:
+        for value in (secret, secret * 30, [secret], {secret: secret}, {secret: 1}, [[secret]]):
+            record = json.dumps({**told, "id": "e", name: value}).encode()
+            letter = folding.fold(record, offset=folding.applied + 1, appended_ms=NOW_MS, now_ms=NOW_MS)
+            if letter is not None:
+                assert secret not in letter.detail
+                letters[name, letter.source, letter.site, letter.detail.split(":")[0].split("[")[0]] = letter
+    for name in {"id", "occurred_ms"}:
+        assert (name, "pbx", "paris", name) in letters
+    assert {key[0] for key in letters} == set(names)
+
+
+def test_what_a_dead_letter_says() -> None:
+    folding = partition()
+    told: dict[str, Any] = {"type": "queue.left", "id": "e", "source": "pbx", "site": "paris", "contact": "c"}
+    told |= {"occurred_ms": NOW_MS, "received_ms": NOW_MS, "outcome": "+33612345678"}
+    cases = [
+        (json.dumps(told).encode(), "outcome: not one of its words", "pbx"),
+        (json.dumps({**told, "type": "+33612345678"}).encode(), "type: not one of its words", "pbx"),
+        (json.dumps({**told, "outcome": None}).encode(), "outcome: expected str, got null", "pbx"),
+        (b'{"type":"queue.left","source":"pbx","site":"paris"}', "id: missing", "pbx"),
+        (b"+33612345678", "record: JSON is malformed: invalid character (byte 0)", "vigie/aggregator"),
+        (b"{", "record: Input data was truncated", "vigie/aggregator"),
+        (b'{"type":"queue.left","id":"\xff"}', "record: not UTF-8", "vigie/aggregator"),
+    ]
+    for offset, (value, detail, source) in enumerate(cases):
+        letter = folding.fold(value, offset=offset, appended_ms=NOW_MS, now_ms=NOW_MS)
+        assert letter is not None
+        assert (letter.detail, letter.source) == (detail, source)

@@ -1,5 +1,7 @@
 """What nobody can fill: our memory and our time, with made-up names. SEMANTICS.md §10, §12."""
 
+from typing import Any
+
 from schemas.config import MAX_QUEUES_PER_SITE_UNCONFIGURED, MAX_SITES_UNCONFIGURED, Config, SiteConfig
 from schemas.events import (
     AgentOffered,
@@ -62,13 +64,13 @@ class TestNames:
     def test_without_a_list_so_many_queues_appear_on_a_site_and_no_more(self) -> None:
         watching = Watching(Config())
         names = [f"q{n}" for n in range(MAX_QUEUES_PER_SITE_UNCONFIGURED)]
-        word = {"agent": "lea", "state": AgentState.AVAILABLE}
-        watching.tell(AgentStateChanged, 0, **word, queues=names)  # type: ignore[arg-type]
+        word: dict[str, Any] = {"agent": "lea", "state": AgentState.AVAILABLE}
+        watching.tell(AgentStateChanged, 0, **word, queues=names)
         assert outcomes(watching) == {Reason.ACCEPTED: 1}
         watching.restart(0)
         for _ in range(2):
             watching.tell(QueueEntered, 1000, contact="a", queue="one-more")
-        watching.tell(AgentStateChanged, 0, **word, queues=["q0", "one-more"])  # type: ignore[arg-type]
+        watching.tell(AgentStateChanged, 0, **word, queues=["q0", "one-more"])
         watching.tell(Transfer, 0, contact="b", kind=TransferKind.QUEUE, from_queue="q1", to_queue="another")
         assert outcomes(watching) == {Reason.TOO_MANY: 4}
         watching.tell(QueueEntered, 1000, contact="a", queue="q7")

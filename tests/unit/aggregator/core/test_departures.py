@@ -1,5 +1,7 @@
 """Queues and sites that leave the file. SEMANTICS.md §8: rule, queue gone is withdrawn."""
 
+from typing import Any
+
 from schemas.codec import agent_key, decode_alert, queue_key, site_key
 from schemas.config import Config, QueueConfig, SiteConfig
 from schemas.events import AgentAccepted, AgentStateChanged, QueueEntered, QueueLeft, TalkEnded
@@ -79,11 +81,11 @@ class TestQueues:
 
     def test_the_row_stays_while_an_agent_says_it_has_the_queue(self) -> None:
         watching = Watching(BOTH)
-        words = {"agent": "lea", "state": AgentState.AVAILABLE}
-        watching.tell(AgentStateChanged, 0, **words, queues=[QUEUE])  # type: ignore[arg-type]
+        words: dict[str, Any] = {"agent": "lea", "state": AgentState.AVAILABLE}
+        watching.tell(AgentStateChanged, 0, **words, queues=[QUEUE])
         watching.restart(0, SALES)
         assert gone(watching, 0, everything=True) == []
-        watching.tell(AgentStateChanged, 1000, **words, queues=["sales"])  # type: ignore[arg-type]
+        watching.tell(AgentStateChanged, 1000, **words, queues=["sales"])
         assert gone(watching, 1000) == [queue_key(SITE, QUEUE)]
 
     def test_entered_again_it_is_a_queue_that_appears_by_itself(self) -> None:

@@ -69,7 +69,7 @@ def test_a_clock_far_ahead_is_a_dead_letter_and_moves_no_alert(clock_ms: int) ->
     )
     letter = watching.partition.fold(encode(beat), offset=0, appended_ms=START_MS, now_ms=START_MS)
     assert letter is not None
-    assert (letter.reason, letter.site) == ("future", None)
+    assert (letter.reason, letter.source, letter.site) == ("future", "pbx", SITE)
     assert watching.partition.sites == {}
 
 

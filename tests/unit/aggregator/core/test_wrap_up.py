@@ -1,5 +1,7 @@
 """The end of wrap-up that nobody tells: the length that the settings give it. SEMANTICS.md §5."""
 
+from typing import Any
+
 import pytest
 
 from schemas.config import Config, SourceConfig
@@ -25,7 +27,7 @@ def test_wrap_up_lasts_as_long_as_the_source_says_of_the_queue(
     """Ten seconds of talk, then a hundred in which nobody tells the end of wrap-up."""
     watching = Watching(Config(sources=[SourceConfig(id="pbx", kind="http", site=SITE, wrap_up_s=setting)]))
     for queue in busy_s:
-        by = {"contact": f"c-{queue}", "agent": f"a-{queue}"}
+        by: dict[str, Any] = {"contact": f"c-{queue}", "agent": f"a-{queue}"}
         watching.tell(QueueEntered, 0, contact=f"c-{queue}", queue=queue)
         watching.tell(AgentAccepted, 0, queue=queue, **by)
         watching.tell(TalkEnded, 10_000, **by)
