@@ -234,12 +234,13 @@ class SiteRow(Struct, frozen=True, kw_only=True):
 
 
 class AgentContact(Struct, frozen=True, kw_only=True):
-    """A contact that an agent has in hand."""
+    """A contact that an agent has in hand. `waited_s`: its total wait, over all the queues it was in."""
 
     contact: str
     queue: str | None
     state: AgentState
     since_ms: int
+    waited_s: float | None = None
 
 
 class AgentRow(Struct, frozen=True, kw_only=True):

@@ -79,7 +79,7 @@ class Display:
             self._agents_ms = now_ms
             for name in set(site.agents) if everything else site.shown_agents:
                 agent = site.agents[name]
-                yield agent_key(site.id, name), agent_row(site.id, agent, now_ms, silent=self._silent)
+                yield agent_key(site.id, name), agent_row(site, agent, now_ms, silent=self._silent)
             site.shown_agents.clear()
 
     def _look_for_silence(self, now_ms: int) -> None:
@@ -158,12 +158,12 @@ class Display:
             )
 
 
-def agent_row(site: str, agent: Agent, now_ms: int, *, silent: Mapping[str, int]) -> AgentRow:
+def agent_row(site: Site, agent: Agent, now_ms: int, *, silent: Mapping[str, int]) -> AgentRow:
     """One agent as of now: state, since when, why, and the contacts in hand."""
     moment = agent.now(now_ms)
     stale_at_ms = silent.get(agent.source or "")
     if stale_at_ms is not None and moment is not None and moment.state is not AgentState.OFFLINE:
-        return _silent_row(site, agent, now_ms, since_ms=stale_at_ms, queues=moment.queues)
+        return _silent_row(site.id, agent, now_ms, since_ms=stale_at_ms, queues=moment.queues)
     word = agent.word(now_ms)
     spans = [
         s
@@ -172,19 +172,29 @@ def agent_row(site: str, agent: Agent, now_ms: int, *, silent: Mapping[str, int]
         if s.start_ms <= now_ms and (s.end_ms is None or s.end_ms > now_ms)
     ]
     return AgentRow(
-        site=site,
+        site=site.id,
         agent=agent.name,
         state=moment.state if moment else AgentState.OFFLINE,
         since_ms=_since(agent, now_ms),
         reason=word.reason if word else None,
         queues=list(moment.queues) if moment else [],
         contacts=[
-            AgentContact(contact=s.contact, queue=s.queue, state=s.state, since_ms=s.start_ms)
+            AgentContact(
+                contact=s.contact,
+                queue=s.queue,
+                state=s.state,
+                since_ms=s.start_ms,
+                waited_s=_seconds(site.waited_ms(s.contact, now_ms)),
+            )
             for s in sorted(spans, key=attrgetter("start_ms"))
         ],
         inferred=word.inferred if word else False,
         as_of_ms=now_ms,
     )
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
 
 
 def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, queues: tuple[str, ...]) -> AgentRow:

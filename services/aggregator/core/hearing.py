@@ -1,6 +1,6 @@
 """What a site's sources are known by: when each was last heard, and so each queue. SEMANTICS.md §6."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from schemas.config import SourceConfig
 from schemas.vocabulary import Channel
@@ -41,14 +41,14 @@ class Hearing:
         """The sources of a queue: those configured for it, and those that have sent events for it."""
         return queue.sources.union(self._configured_for.get(queue.config.id, ()))
 
-    def of_source(self, name: str, queues: Iterable[Queue]) -> Heard:
+    def of_source(self, name: str, queues: Collection[Queue]) -> Heard:
         """When a source was last heard; its limit is that of its most impatient queue."""
         config = self.configured.get(name)
         own = frozenset((config.queues if config else None) or ())
         channels = {q.channel for q in queues if name in q.sources or q.config.id in own}
         return quietest([self._heard(name, channel) for channel in channels or {Channel.PHONE}])
 
-    def silent(self, queues: Iterable[Queue], now_ms: int) -> dict[str, int]:
+    def silent(self, queues: Collection[Queue], now_ms: int) -> dict[str, int]:
         """Sources with heartbeats of their own that are stale, since when: nobody speaks for their agents."""
         found = {}
         for source in self.sources.values():

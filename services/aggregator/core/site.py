@@ -154,6 +154,19 @@ class Site:
         length_s = told.get(queue or "") if isinstance(told, dict) else told
         return None if length_s is None else round(length_s * 1000)
 
+    def waited_ms(self, name: str, now_ms: int) -> int | None:
+        """The total wait of a contact, over all its visits so far; None where none of them is known."""
+        contact = self.contacts.get(name)
+        if contact is None:
+            return None
+        contact.unpack(name, self.wrap_up_ms)
+        skews = self.hearing.skews()
+        waits = [
+            max(0, now_ms - v.entered_ms - skews.get(v.source, 0)) if v.outcome is None else v.wait_ms
+            for v in contact.story.visits
+        ]
+        return sum(waits) if waits else None
+
     def _contact_told(self, event: ev.ContactEvent, now_ms: int) -> Reason:
         if self._is_repeat(event):
             return self._repeated(event)
