@@ -40,6 +40,8 @@ MAX_QUEUES_PER_SITE_UNCONFIGURED = 500
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Seconds = Annotated[float, Meta(ge=0)]
 Share = Annotated[float, Meta(ge=0, le=1)]
+KeyUse = Literal["ingest", "board", "operator"]
+"""What a key is for: events in; reading; reading and acting."""
 
 
 class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,12 +65,14 @@ class KeyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A key by its hash (SHA-256 hex). `sites` left out: every site."""
 
     id: Id
-    use: Literal["ingest", "board", "operator"] = field(name="for")
+    use: KeyUse = field(name="for")
     hash: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     sites: list[Id] | None = None
 
 
 class AuthConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Who may use Vigie. Left out: whoever is on this machine, and nobody else."""
+
     keys: list[KeyConfig] = []
 
 
