@@ -17,6 +17,7 @@ from services.ingest.metrics import Metrics
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Publisher
 from services.runtime.clock import now_ms
+from services.runtime.keys import keyring
 from services.runtime.options import Options
 from services.runtime.process import run, serve
 
@@ -38,7 +39,14 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
     publisher = Publisher(options.bootstrap, metrics=metrics)
     door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))
-    app = create_app(publisher=publisher, door=door, metrics=metrics, clock=now_ms)
+    app = create_app(
+        publisher=publisher,
+        door=door,
+        metrics=metrics,
+        clock=now_ms,
+        keys=keyring(config.auth),
+        address=config.http.ingest,
+    )
 
     async with asyncio.TaskGroup() as outer:
         outer.create_task(publisher.run())

@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 import structlog
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
 from msgspec import UNSET, Struct, UnsetType
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -27,6 +27,7 @@ from services.ingest.cloudevents import Refused, mode_of
 from services.ingest.intake import BODY_BYTES, Door, Intake, Rejected, dead_letter
 from services.ingest.metrics import HTTP, Metrics
 from services.ingest.publisher import Message
+from services.runtime.keys import ANYBODY, WRITES, Denied, Keyring, bearer, refuse_scrape
 
 EVENTS_PATH = "/v1/events"
 
@@ -61,6 +62,7 @@ class Answer(Struct, kw_only=True):
     status: int
     body: Body
     retry_after_s: int | None = None
+    challenge: str | None = None
 
 
 _encode = msgspec.json.Encoder().encode
@@ -73,10 +75,15 @@ def create_app(
     metrics: Metrics,
     clock: Callable[[], int],
     bounds: Bounds | None = None,
+    keys: Keyring | None = None,
+    address: str = "127.0.0.1:8081",
 ) -> FastAPI:
-    """The whole of ingest's HTTP, around its collaborators. `clock` gives epoch milliseconds."""
+    """The whole of ingest's HTTP, around its collaborators. `clock` gives epoch milliseconds.
+
+    `keys` None: none is asked for. `address`: where ingest listens.
+    """
     endpoint = EventsEndpoint(
-        publisher=publisher, door=door, metrics=metrics, clock=clock, bounds=bounds or Bounds()
+        publisher=publisher, door=door, metrics=metrics, clock=clock, bounds=bounds or Bounds(), keys=keys
     )
     app = _App(endpoint)
     document = openapi.document()
@@ -93,7 +100,12 @@ def create_app(
         return {"status": "not_ready" if missing else "ready", "missing": missing}
 
     @app.get("/metrics", include_in_schema=False)
-    async def series() -> Response:
+    async def series(request: Request) -> Response:
+        headers = dict(request.scope["headers"])
+        denied = refuse_scrape(keys, bearer(headers), address=address, headers=headers)
+        if denied is not None:
+            metrics.refused(denied.reason)
+            return Response(denied.detail, denied.status, {"www-authenticate": denied.challenge() or ""})
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     @app.get("/docs", include_in_schema=False)
@@ -122,8 +134,16 @@ class EventsEndpoint:
     """`POST /v1/events` as an ASGI application."""
 
     def __init__(
-        self, *, publisher: Log, door: Door, metrics: Metrics, clock: Callable[[], int], bounds: Bounds
+        self,
+        *,
+        publisher: Log,
+        door: Door,
+        metrics: Metrics,
+        clock: Callable[[], int],
+        bounds: Bounds,
+        keys: Keyring | None,
     ) -> None:
+        self._keys = keys
         self._publisher = publisher
         self._door = door
         self._metrics = metrics
@@ -132,7 +152,8 @@ class EventsEndpoint:
         self._requests = 0
         self._bytes = 0
         self._statuses = {
-            status: metrics.requests.labels(str(status)) for status in (202, 400, 408, 413, 415, 429, 503)
+            status: metrics.requests.labels(str(status))
+            for status in (202, 400, 401, 403, 408, 413, 415, 429, 503)
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -158,6 +179,10 @@ class EventsEndpoint:
     async def _answer(
         self, headers: list[tuple[bytes, bytes]], known: dict[bytes, bytes], receive: Receive
     ) -> Answer:
+        sender = ANYBODY if self._keys is None else self._keys.admit(bearer(known), WRITES)
+        if isinstance(sender, Denied):
+            self._metrics.refused(sender.reason)
+            return _denied(sender)
         media = known.get(b"content-type", b"").decode("latin-1")
         is_binary = not media.startswith("application/cloudevents") and any(
             name.startswith(b"ce-") for name in known
@@ -177,7 +202,8 @@ class EventsEndpoint:
         self._bytes += length
         try:
             body = await read(receive, BODY_BYTES)
-            return await self._store(self._door.take(mode, headers, body, now_ms=self._clock()))
+            intake = self._door.take(mode, headers, body, now_ms=self._clock(), sender=sender)
+            return await self._store(intake)
         except TimeoutError:
             return _refused(408, f"the body did not arrive within {BODY_S:g} s")
         except Unavailable as error:
@@ -218,6 +244,10 @@ def _refused(status: int, detail: str, *, retry_after_s: int | None = None) -> A
     return Answer(status=status, body=Body(detail=detail), retry_after_s=retry_after_s)
 
 
+def _denied(sender: Denied) -> Answer:
+    return Answer(status=sender.status, body=Body(detail=sender.detail), challenge=sender.challenge())
+
+
 def _too_large() -> Answer:
     rejected = Rejected(index=0, reason=Reason.TOO_LARGE, detail=f"body: above {BODY_BYTES} bytes")
     return Answer(status=413, body=Body(rejected=[rejected]))
@@ -232,6 +262,8 @@ async def _respond(send: Send, answer: Answer, *, close: bool = False) -> None:
     ]
     if answer.retry_after_s is not None:
         headers.append((b"retry-after", str(answer.retry_after_s).encode()))
+    if answer.challenge is not None:
+        headers.append((b"www-authenticate", answer.challenge.encode()))
     if close:
         headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})

@@ -25,6 +25,7 @@ from services.ingest.cloudevents import (
 )
 from services.ingest.metrics import DEAD_LETTER_REASONS, HTTP
 from services.ingest.pseudonym import Pseudonyms
+from services.runtime.keys import ANYBODY, Holder
 
 BODY_BYTES = 1024 * 1024
 EVENT_BYTES = 64 * 1024
@@ -45,6 +46,7 @@ class Rejected(Struct, frozen=True, kw_only=True):
 class Intake(Struct, kw_only=True):
     """`ignored`: fields of data in no row, by event name. `refusal`: the status when nothing is taken."""
 
+    sender: Holder = ANYBODY
     refusal: int = 400
     events: list[SourceEvent] = []
     rejected: list[Rejected] = []
@@ -55,7 +57,10 @@ class Intake(Struct, kw_only=True):
     @property
     def status(self) -> int:
         """The HTTP answer, once the log has the events."""
-        return 202 if self.events or not self.rejected else self.refusal
+        if self.events or not self.rejected:
+            return 202
+        is_forbidden = all(line.reason is Reason.NOT_ALLOWED for line in self.rejected)
+        return 403 if is_forbidden else self.refusal
 
 
 class Door(Struct, frozen=True, kw_only=True):
@@ -64,9 +69,14 @@ class Door(Struct, frozen=True, kw_only=True):
     pseudonyms: Pseudonyms
     admission: Admission
 
-    def take(self, mode: Mode, headers: Headers, body: bytes, *, now_ms: int) -> Intake:
-        """Reads every event of the body; one that is refused spoils no other."""
-        intake = Intake()
+    def take(
+        self, mode: Mode, headers: Headers, body: bytes, *, now_ms: int, sender: Holder = ANYBODY
+    ) -> Intake:
+        """Reads every event of the body; one that is refused spoils no other.
+
+        Events of sites that the sender's key is not for are refused, whether there is such a site or not.
+        """
+        intake = Intake(sender=sender)
         if mode is Mode.BATCH:
             self._take_batch(intake, body, now_ms)
         elif len(body) > EVENT_BYTES:
@@ -110,7 +120,7 @@ class Door(Struct, frozen=True, kw_only=True):
     ) -> None:
         if isinstance(outcome, Refused):
             return _reject(intake, index, outcome, entry, now_ms=now_ms)
-        refused = self.admission.refuse(outcome.event)
+        refused = _refuse_site(intake.sender, outcome.event) or self.admission.refuse(outcome.event)
         if refused is not None:
             return _reject(intake, index, refused, entry, now_ms=now_ms)
         intake.events.append(outcome.event)
@@ -131,6 +141,13 @@ def dead_letter(refused: Refused, *, sha256: str, size: int, now_ms: int) -> Dea
         received_ms=now_ms,
         site=refused.site,
     )
+
+
+def _refuse_site(sender: Holder, event: SourceEvent) -> Refused | None:
+    if sender.covers(event.site):
+        return None
+    detail = "site: this key is not for it"
+    return Refused(reason=Reason.NOT_ALLOWED, detail=detail, source=event.source, site=event.site)
 
 
 def _reject(intake: Intake, index: int, refused: Refused, entry: bytes | msgspec.Raw, *, now_ms: int) -> None:

@@ -6,6 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from schemas.vocabulary import Reason
+from services.runtime.keys import Denial
 
 HTTP = "http"
 """Source label of events that no configured source sent."""
@@ -23,7 +24,7 @@ OUTCOMES = (
 """What can become of an event at ingest."""
 
 DEAD_LETTER_REASONS = (Reason.INVALID, Reason.FUTURE, Reason.TOO_LARGE)
-STATUSES = (200, 202, 400, 404, 405, 408, 413, 415, 429, 500, 503)
+STATUSES = (200, 202, 400, 401, 403, 404, 405, 408, 413, 415, 429, 500, 503)
 
 
 class Metrics:
@@ -66,6 +67,12 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=registry,
         )
+        self._refused = Counter(
+            "vigie_requests_refused",
+            "Requests refused: no key, an unknown one, or one for another use or site.",
+            ["reason"],
+            registry=registry,
+        )
         self.log_up = Gauge("vigie_ingest_log_up", "1 while Kafka answers, else 0.", registry=registry)
         _build_info(registry)
         self._start_at_zero()
@@ -80,6 +87,10 @@ class Metrics:
         known = source if source in self._sources else HTTP
         self._events[known, outcome].inc(n)
 
+    def refused(self, reason: Denial) -> None:
+        """Somebody was not let in."""
+        self._refused.labels(reason).inc()
+
     def _start_at_zero(self) -> None:
         for source in self._sources:
             if source != HTTP:
@@ -87,6 +98,8 @@ class Metrics:
                 self.source_reconnects.labels(source)
         for reason in DEAD_LETTER_REASONS:
             self.dead_letters.labels(reason)
+        for denial in Denial:
+            self._refused.labels(denial)
         for status in STATUSES:
             self.requests.labels(str(status))
 

@@ -42,6 +42,17 @@ _REJECTED = [{"index": 0, "reason": "invalid", "detail": "data.contact: missing"
 _ANSWERS: dict[int, tuple[str, Document]] = {
     202: ("Every accepted event is in the log: the broker acknowledged it.", _ALL_TAKEN),
     400: ("Nothing in the body can be taken.", {"accepted": 0, "rejected": _REJECTED}),
+    401: (
+        "No key, or an unknown one, where [auth] asks for keys.",
+        {"accepted": 0, "rejected": [], "detail": "a key is needed: Authorization: Bearer KEY"},
+    ),
+    403: (
+        "The key is not for events, or not for the site of any of them.",
+        {
+            "accepted": 0,
+            "rejected": [{"index": 0, "reason": "not_allowed", "detail": "site: this key is not for it"}],
+        },
+    ),
     408: ("The body did not arrive in time.", {"accepted": 0, "rejected": [], "detail": "…"}),
     413: (
         "Body above 1 MiB, or a single event above 64 KiB.",
@@ -78,7 +89,12 @@ def document() -> Document:
             "/health/ready": {"get": _get("Ready, or what is missing (503).", "application/json")},
             "/metrics": {"get": _get("Prometheus series.", "text/plain")},
         },
-        "components": {"schemas": components},
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "key": {"type": "http", "scheme": "bearer", "description": "A key for ingest of [auth]."}
+            },
+        },
     }
 
 
@@ -105,6 +121,7 @@ def _post() -> Document:
         "summary": "Events in, as CloudEvents 1.0: structured, batch or binary",
         "description": "(source, id) is the identity of an event: a repeat changes nothing.",
         "operationId": "postEvents",
+        "security": [{}, {"key": []}],
         "parameters": [
             {
                 "name": name,

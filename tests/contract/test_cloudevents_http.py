@@ -396,7 +396,9 @@ class TestTheRest:
         async with ingest.http.get("/openapi.json") as answer:
             document = await answer.json()
         operation = document["paths"]["/v1/events"]["post"]
-        assert set(operation["responses"]) == {"202", "400", "408", "413", "415", "429", "503"}
+        assert set(operation["responses"]) == {
+            *("202", "400", "401", "403", "408", "413", "415", "429", "503")
+        }
         content = operation["requestBody"]["content"]
         for media in (STRUCTURED, BATCH):
             assert (await ingest.post(content[media]["example"], media))[0] == 202

@@ -82,7 +82,7 @@ class ServedApi:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.hub.run(stop))
             tasks.create_task(serve(self.app, address, stop))
-            await _until_listening(address)
+            await until_listening(address)
             try:
                 yield address
             finally:
@@ -96,7 +96,8 @@ def free_port() -> int:
         return port
 
 
-async def _until_listening(address: str) -> None:
+async def until_listening(address: str) -> None:
+    """Returns once somebody answers on host:port."""
     host, port = address.split(":")
     while True:
         try:
