@@ -15,14 +15,15 @@ from services.api.guard import refuse_exposure
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector, Metrics
 from services.runtime.clock import now_ms
+from services.runtime.keys import keyring
 from services.runtime.options import Options
 from services.runtime.process import run, serve
 
 
 async def main(options: Options, stop: asyncio.Event) -> None:
-    """Answers until `stop`. Raises `Misconfigured` when the address is not this machine's alone."""
+    """Answers until `stop`. Raises `Misconfigured` when others could reach it and no key is asked for."""
     address = options.config.http.api
-    refuse_exposure(address)
+    refuse_exposure(address, keyring(options.config.auth))
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry())
     board = Board()

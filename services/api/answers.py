@@ -7,9 +7,11 @@ from starlette.responses import Response
 
 from schemas import codec
 from schemas.errors import InvalidMessage, Unavailable
+from services.runtime.keys import Denied
 
 _WORDS = {
     400: "invalid",
+    401: "key_needed",
     403: "not_allowed",
     404: "not_found",
     405: "method_not_allowed",
@@ -38,6 +40,12 @@ def json(text: str, *, status: int = 200) -> Response:
 def error(status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
     body = codec.encode({"error": _WORDS.get(status, "invalid"), "detail": detail})
     return Response(body, status, {"cache-control": "no-store", **(headers or {})}, "application/json")
+
+
+def denied(refusal: Denied) -> Response:
+    """The error for who may not ask, with what kind of key would do."""
+    challenge = refusal.challenge()
+    return error(refusal.status, refusal.detail, {"www-authenticate": challenge} if challenge else None)
 
 
 def install(app: FastAPI) -> None:

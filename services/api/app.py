@@ -1,7 +1,7 @@
 """The web application, put together from what it is handed; the process does that in `__main__`.
 
-Outermost stands `Edge`: it lets the socket past FastAPI, refuses strangers and puts the security
-headers on every answer. Inside: REST, the contract and its page, and the files of the wallboard.
+Outermost stands `Edge`: it lets the socket past FastAPI, refuses who may not ask, signs a page in and
+puts the security headers on every answer. Inside: REST, the contract and its page, the wallboard.
 """
 
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from schemas import codec
 from schemas.config import Config
-from services.api import answers, asyncapi, live, routes
+from services.api import answers, asyncapi, live, routes, sign_in
 from services.api.board import Board
 from services.api.commands import Commands
 from services.api.guard import HEADERS, Guard
@@ -24,6 +24,7 @@ from services.api.hub import Hub
 from services.api.metrics import Metrics
 from services.api.openapi import Api
 from services.api.routes import Readiness
+from services.runtime.keys import ANYBODY, Denied, keyring
 
 HERE = Path(__file__).parent
 WALLBOARD = HERE / "wallboard"
@@ -59,17 +60,18 @@ def create_app(
     app.add_route("/docs/{path:path}", _files(DOCS), methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/", _page(wallboard, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/{path:path}", _files(wallboard), methods=["GET", "HEAD"], include_in_schema=False)
-    guard = Guard(config.http.origins)
-    return Edge(app, live.endpoint(hub, guard, metrics), guard)
+    guard = Guard(config.http.origins, keys=keyring(config.auth), address=config.http.api)
+    return Edge(app, live.endpoint(hub, guard, metrics), guard=guard, metrics=metrics)
 
 
 class Edge:
-    """What stands before everything: the socket's way in, strangers, headers."""
+    """What stands before everything: the socket's way in, who may ask, headers."""
 
-    def __init__(self, app: ASGIApp, socket: ASGIApp, guard: Guard) -> None:
+    def __init__(self, app: ASGIApp, socket: ASGIApp, *, guard: Guard, metrics: Metrics) -> None:
         self._app = app
         self._socket = socket
         self._guard = guard
+        self._metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -80,23 +82,36 @@ class Edge:
             await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        refused = self._refusal(Request(scope))
-
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *HEADERS]
             await send(message)
 
-        await (refused or self._app)(scope, receive, send_with_headers)
+        await self._answer_to(scope)(scope, receive, send_with_headers)
 
-    def _refusal(self, request: Request) -> Response | None:
-        host = request.headers.get("host")
-        if not self._guard.knows_host(host):
-            return answers.error(403, f"this board is not known by the name {host!r}; see [http] origins")
-        is_plain_read = request.method in ("GET", "HEAD")
-        if not is_plain_read and not self._guard.knows_origin(request.headers.get("origin"), host):
-            return answers.error(403, "this origin is not allowed; see [http] origins")
-        return None
+    def _answer_to(self, scope: Scope) -> ASGIApp:
+        """What answers: a refusal, the way on for a page that brought its key, or the application."""
+        holder = self._guard.admit(scope)
+        if isinstance(holder, Denied):
+            self._metrics.refused(holder.reason)
+            return answers.denied(holder)
+        if scope["path"] == "/" and scope["method"] in ("GET", "HEAD"):
+            key, rest = sign_in.key_in_query(scope["query_string"])
+            if key is not None:
+                return self._sign_in(key, rest, is_secure=self._guard.is_secure(scope))
+        return self._app
+
+    def _sign_in(self, key: str, rest: bytes, *, is_secure: bool) -> Response:
+        """The page again, with the key in a cookie; without it when the key opens nothing."""
+        answer = Response(
+            status_code=303, headers={"location": sign_in.place(rest), "cache-control": "no-store"}
+        )
+        holder = self._guard.find(key)
+        if isinstance(holder, Denied):
+            self._metrics.refused(holder.reason)
+        elif holder is not ANYBODY:
+            answer.headers["set-cookie"] = sign_in.cookie(key, is_secure=is_secure)
+        return answer
 
 
 async def _socket_contract(_request: Request) -> Response:

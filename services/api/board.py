@@ -21,13 +21,14 @@ ENDED_SHOWN_MS = 60_000
 
 
 class View(Struct, frozen=True):
-    """What a reader asked to see. None: all of them."""
+    """What a reader asked to see, of the `sites` that may be seen. None: all of them."""
 
     site: str | None = None
     queues: frozenset[str] | None = None
+    sites: frozenset[str] | None = None
 
     def shows_site(self, site: str) -> bool:
-        return self.site is None or self.site == site
+        return self.site in (None, site) and (self.sites is None or site in self.sites)
 
     def shows(self, site: str, queue: str) -> bool:
         return self.shows_site(site) and (self.queues is None or queue in self.queues)

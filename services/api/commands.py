@@ -19,9 +19,9 @@ ANSWER_S = 2.0
 
 
 class Action(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a person says when acting on an alert."""
+    """What a person says when acting on an alert. `by` left out: the id of their key."""
 
-    by: Name
+    by: Name = ""
     note: Annotated[str, Meta(max_length=2000)] | None = None
 
 

@@ -18,6 +18,7 @@ from services.api.client import Client
 from services.api.guard import Guard
 from services.api.hub import Hub
 from services.api.metrics import Metrics
+from services.runtime.keys import Denied
 
 Message = MutableMapping[str, Any]
 Scope = MutableMapping[str, Any]
@@ -51,17 +52,13 @@ def endpoint(hub: Hub, guard: Guard, metrics: Metrics) -> Callable[[Scope, Recei
     async def live(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()  # websocket.connect
         await send({"type": "websocket.accept"})
-        headers = {
-            name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"host", b"origin")
-        }
-        host = headers.get(b"host")
-        if not (guard.knows_host(host) and guard.knows_origin(headers.get(b"origin"), host)):
+        holder = guard.admit(scope)
+        if isinstance(holder, Denied):
             metrics.closed(NOT_ALLOWED)
-            await send(
-                {"type": "websocket.close", "code": NOT_ALLOWED, "reason": "this origin is not allowed"}
-            )
+            metrics.refused(holder.reason)
+            await send({"type": "websocket.close", "code": NOT_ALLOWED, "reason": holder.reason})
             return
-        client = hub.join(_view(scope["query_string"]))
+        client = hub.join(_view(scope["query_string"], holder.sites))
         try:
             await _serve(client, hub, receive, send, metrics)
         finally:
@@ -139,13 +136,13 @@ def _asks_for_board(text: str) -> bool:
     return False
 
 
-def _view(query_string: bytes) -> View:
-    """The view asked for by `?site=` and `?queues=a,b`."""
+def _view(query_string: bytes, sites: frozenset[str] | None) -> View:
+    """The view asked for by `?site=` and `?queues=a,b`, of the sites that the key is for."""
     query = parse_qs(query_string.decode("latin-1"), max_num_fields=100)
-    return view(query.get("site", [None])[0], query.get("queues", []))
+    return view(query.get("site", [None])[0], query.get("queues", []), sites=sites)
 
 
-def view(site: str | None, queues: list[str]) -> View:
-    """The view of one site (None: all) and of queues, given as lists with commas (none: all)."""
+def view(site: str | None, queues: list[str], *, sites: frozenset[str] | None = None) -> View:
+    """The view of one site (None: all of `sites`) and of queues, given as lists with commas (none: all)."""
     names = frozenset(name for part in queues for name in part.split(",") if name)
-    return View(site or None, names or None)
+    return View(site or None, names or None, sites)

@@ -17,6 +17,7 @@ from schemas.vocabulary import OPEN_ALERT_STATES, Freshness
 from services.api import freshness
 from services.api.board import Board, View
 from services.api.hub import Hub
+from services.runtime.keys import Denial
 
 _CLOSE_CODES = (1003, 1008, 4008)
 _NOT_TRUSTED = " Absent while the queue is stale or was never heard."
@@ -70,12 +71,25 @@ class Metrics:
             "Records of vigie.snapshots and vigie.alerts that could not be read and were left out.",
             registry=registry,
         )
+        self._refused = Counter(
+            "vigie_requests_refused",
+            "Requests and sockets refused: no key, an unknown one, one for another use or site; a page "
+            "from another origin; a name that is not ours.",
+            ["reason"],
+            registry=registry,
+        )
         for code in _CLOSE_CODES:
             self._closed.labels(str(code))
+        for reason in Denial:
+            self._refused.labels(reason)
 
     def closed(self, code: int) -> None:
         """The api closed a board with this code."""
         self._closed.labels(str(code)).inc()
+
+    def refused(self, reason: Denial) -> None:
+        """Somebody was not let in."""
+        self._refused.labels(reason).inc()
 
 
 class BoardCollector(Collector):

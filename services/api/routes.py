@@ -4,25 +4,27 @@ from collections.abc import Callable
 from typing import Annotated, Protocol
 
 import msgspec
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from schemas import codec
 from schemas.board import Alert, QueueRow
-from schemas.config import Config
+from schemas.config import Config, RuleConfig
 from schemas.definitions import DEFINITIONS, SERVICE_LEVELS
 from schemas.vocabulary import AlertState, WindowName
 from services.api import wire
 from services.api.answers import Refused, error, json
 from services.api.board import Board, View
 from services.api.commands import Action, Commands
+from services.api.guard import holder_of
 from services.api.hub import Hub
 from services.api.live import view
 from services.api.metrics import Metrics
 from services.api.openapi import answers
 
 MAX_BODY = 16 * 1024
+_NO_ALERT = "no alert has this alert_id"
 
 Site = Annotated[str | None, Query(description="One site only.")]
 Queues = Annotated[list[str] | None, Query(description="These queues only, with commas between them.")]
@@ -48,24 +50,30 @@ def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], 
     router = APIRouter(prefix="/api/v1", tags=["board"])
 
     @router.get("/board", responses=answers("Board", 400), summary="Every queue, now")
-    async def read_board(site: Site = None, queues: Queues = None, window: OneWindow = None) -> Response:
-        body = wire.snapshot_body(board, view(site, queues or []), clock(), window=window)
+    async def read_board(
+        request: Request, site: Site = None, queues: Queues = None, window: OneWindow = None
+    ) -> Response:
+        body = wire.snapshot_body(board, _view(request, site, queues), clock(), window=window)
         return json(wire.document("snapshot", body, epoch=hub.epoch, seq=board.seq))
 
     @router.get("/queues/{queue:path}", responses=answers("QueueRow", 400, 404), summary="One queue")
-    async def read_queue(queue: str, site: Site = None, window: OneWindow = None) -> Response:
-        return json(wire.queue_text(board, _one_queue(board, site, queue), clock(), window=window))
+    async def read_queue(
+        request: Request, queue: str, site: Site = None, window: OneWindow = None
+    ) -> Response:
+        row = _one_queue(board, _view(request, site), queue)
+        return json(wire.queue_text(board, row, clock(), window=window))
 
     @router.get("/agents", responses=answers("Agents"), summary="Agents and what they do")
-    async def read_agents(site: Site = None) -> Response:
-        rows = [row for (at, _), row in sorted(board.agents.items()) if site in (None, at)]
+    async def read_agents(request: Request, site: Site = None) -> Response:
+        seen = _view(request, site)
+        rows = [row for (at, _), row in sorted(board.agents.items()) if seen.shows_site(at)]
         return json(codec.encode({"agents": rows}).decode())
 
     @router.get("/alerts", responses=answers("Alerts", 400), summary="Alerts, newest first")
     async def read_alerts(
-        state: States = None, site: Site = None, limit: Limit = 100, before: Before = None
+        request: Request, state: States = None, site: Site = None, limit: Limit = 100, before: Before = None
     ) -> Response:
-        found = _older(board.alerts_newest_first(View(site), _states(state)), board, before)
+        found = _older(board.alerts_newest_first(_view(request, site), _states(state)), board, before)
         following = found[limit - 1].alert_id if len(found) > limit else None
         following_text = codec.encode(following).decode()
         return json(f'{{"alerts":{wire.alerts_text(found[:limit])},"next":{following_text}}}')
@@ -76,15 +84,22 @@ def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], 
         return json(codec.encode(registry).decode())
 
     @router.get("/rules", responses=answers("Rules"), summary="The alert rules in force")
-    async def read_rules() -> Response:
-        return json(codec.encode({"rules": config.rules, "flap": config.flap}).decode())
+    async def read_rules(request: Request) -> Response:
+        rules = rules_seen(config, holder_of(request.scope).sites)
+        return json(codec.encode({"rules": rules, "flap": config.flap}).decode())
 
     return router
 
 
 def action_routes(board: Board, commands: Commands) -> APIRouter:
-    """What people can do."""
-    router = APIRouter(prefix="/api/v1/alerts", tags=["actions"])
+    """What people can do, each to the alerts of the sites that the key is for."""
+
+    async def of_the_key(alert_id: str, request: Request) -> None:
+        alert = board.alerts.get(alert_id)
+        if alert is not None and not holder_of(request.scope).covers(alert.site):
+            raise Refused(404, _NO_ALERT)
+
+    router = APIRouter(prefix="/api/v1/alerts", tags=["actions"], dependencies=[Depends(of_the_key)])
 
     @router.post(
         "/{alert_id}/acknowledge",
@@ -100,7 +115,7 @@ def action_routes(board: Board, commands: Commands) -> APIRouter:
         action = await _action(request)
         alert = board.alerts.get(alert_id)
         if alert is None:
-            return error(404, "no alert has this alert_id")
+            return error(404, _NO_ALERT)
         return _outcome(alert, await commands.acknowledge(alert, by=action.by, note=action.note))
 
     return router
@@ -129,8 +144,28 @@ def operations_routes(readiness: Readiness, metrics: Metrics) -> APIRouter:
     return router
 
 
-def _one_queue(board: Board, site: str | None, queue: str) -> QueueRow:
-    found = [row for (at, name), row in board.queues.items() if name == queue and site in (None, at)]
+def rules_seen(config: Config, sites: frozenset[str] | None) -> list[RuleConfig]:
+    """The rules as somebody sees whose key is for `sites` (None: all): of their own queues.
+
+    A rule that names none of these is left out; one that names no queue at all is everybody's.
+    """
+    if sites is None:
+        return config.rules
+    theirs = {queue.id for queue in config.queues if queue.site in sites}
+    seen = []
+    for rule in config.rules:
+        queues = None if rule.queues is None else [queue for queue in rule.queues if queue in theirs]
+        if queues is None or queues:
+            seen.append(msgspec.structs.replace(rule, queues=queues))
+    return seen
+
+
+def _view(request: Request, site: str | None, queues: list[str] | None = None) -> View:
+    return view(site, queues or [], sites=holder_of(request.scope).sites)
+
+
+def _one_queue(board: Board, seen: View, queue: str) -> QueueRow:
+    found = [row for (at, name), row in board.queues.items() if name == queue and seen.shows_site(at)]
     if not found:
         raise Refused(404, "no such queue has been seen")
     if len(found) > 1:
@@ -172,9 +207,10 @@ async def _action(request: Request) -> Action:
         action = _actions.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise Refused(400, str(fault)) from fault
-    if not action.by.strip():
+    by = action.by or holder_of(request.scope).id
+    if not by.strip():
         raise Refused(400, "by: says who takes it, and may not be blank")
-    return action
+    return msgspec.structs.replace(action, by=by)
 
 
 def _outcome(alert: Alert, answer: Alert | None) -> Response:
