@@ -5,6 +5,7 @@ Live means that the work moves, not that the port answers; ready says what is st
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.core import Metric
@@ -16,15 +17,30 @@ from starlette.routing import Route
 
 from services.aggregator.assignment import Assignment
 from services.aggregator.holdings import Holdings
+from services.runtime.keys import Denied
+
+Headers = Mapping[bytes, bytes]
 
 _STILL_S = 10.0
 """The tick runs each second and waits for the broker: without one for so long, nothing moves."""
 
 
-def create_pages(registry: CollectorRegistry, holdings: Holdings, assignment: Assignment) -> Starlette:
-    """An ASGI application; it reads what it is handed and changes nothing."""
+def create_pages(
+    registry: CollectorRegistry,
+    holdings: Holdings,
+    assignment: Assignment,
+    *,
+    refuse: Callable[[Headers], Denied | None],
+) -> Starlette:
+    """An ASGI application; it reads what it is handed and changes nothing.
 
-    async def metrics(_request: Request) -> Response:
+    `refuse` says of a request's headers why /metrics is not shown.
+    """
+
+    async def metrics(request: Request) -> Response:
+        denied = refuse(dict(request.scope["headers"]))
+        if denied is not None:
+            return Response(denied.detail, denied.status, {"www-authenticate": denied.challenge() or ""})
         # the values of one instant are taken here; writing thousands of lines would hold up the fold
         page = await asyncio.to_thread(generate_latest, _Collected(list(registry.collect())))
         return Response(page, media_type=CONTENT_TYPE_LATEST)

@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from schemas.board import DeadLetter
 from schemas.vocabulary import Outcome, Reason
 from services.aggregator.core.counts import CoreCounts, QueueLabels
+from services.runtime.keys import Denial
 
 _WAIT_S = (1, 2, 5, 10, 20, 30, 60, 120, 180, 300, 600)
 _HANDLE_S = (10, 30, 60, 120, 180, 300, 600, 900, 1800, 3600)
@@ -78,6 +79,7 @@ class Metrics(Collector):
         self._fold, self._flush = _Bins(_WORK_S), _Bins(_WORK_S)
         self._lag: dict[int, int] = {}
         self._log_gaps = 0
+        self._refused = dict.fromkeys(Denial, 0)
         registry.register(self)
 
     def count(self, counts: CoreCounts) -> None:
@@ -120,6 +122,10 @@ class Metrics(Collector):
     def log_gap(self) -> None:
         """The log of events did not go on where the state ends: figures may miss events."""
         self._log_gaps += 1
+
+    def refused(self, reason: Denial) -> None:
+        """Somebody was not shown /metrics."""
+        self._refused[reason] += 1
 
     def collect(self) -> Iterator[Metric]:
         yield from self._queues()
@@ -187,6 +193,14 @@ class Metrics(Collector):
             "Times the log did not go on where the state ends.",
             value=self._log_gaps,
         )
+        refused = CounterMetricFamily(
+            "vigie_requests_refused",
+            "Requests refused for want of a key that allows them.",
+            labels=("reason",),
+        )
+        for reason, number in self._refused.items():
+            refused.add_metric((reason,), number)
+        yield refused
         for name, text, bins in (
             ("vigie_aggregator_fold_seconds", "Folding one fetch.", self._fold),
             ("vigie_aggregator_flush_seconds", "Writing one flush until acknowledged.", self._flush),

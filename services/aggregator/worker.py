@@ -20,12 +20,13 @@ from services.aggregator import publisher, state_log
 from services.aggregator.assignment import Assignment
 from services.aggregator.cancellation import unless_cancelled_within
 from services.aggregator.folding import Make
-from services.aggregator.health import create_pages
+from services.aggregator.health import Headers, create_pages
 from services.aggregator.holdings import Fetch, Holdings
 from services.aggregator.lease import Lease, LeaseLost
 from services.aggregator.metrics import Metrics
 from services.aggregator.settings import Settings
 from services.aggregator.watchdog import Watchdog
+from services.runtime.keys import Denied, bearer, keyring, refuse_scrape
 from services.runtime.process import serve
 
 log = structlog.get_logger()
@@ -86,7 +87,9 @@ class Worker:
             assignment=self._assignment,
             joining_patience_s=settings.joining_patience_s,
         )
-        self.pages = create_pages(registry, self._holdings, self._assignment)
+        self._keys = keyring(config.auth)
+        self._metrics = metrics
+        self.pages = create_pages(registry, self._holdings, self._assignment, refuse=self._refuse_scrape)
 
     async def run(self) -> None:
         """Works until `stop`; then finishes the fold, flushes, commits and leaves the group."""
@@ -228,6 +231,13 @@ class Worker:
         if coordinator is not None:
             coordinator._group_instance_id = None
         await self._consumer.stop()
+
+    def _refuse_scrape(self, headers: Headers) -> Denied | None:
+        address = self._settings.address
+        denied = refuse_scrape(self._keys, bearer(headers), address=address, headers=headers)
+        if denied is not None:
+            self._metrics.refused(denied.reason)
+        return denied
 
     def _highwater(self, tp: TopicPartition) -> int | None:
         found: int | None = self._consumer.highwater(tp) if tp in self._consumer.assignment() else None
