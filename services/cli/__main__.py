@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING
 
 from schemas.config import Config
 from schemas.errors import Misconfigured, Unavailable
+from services.cli import key
 from services.cli.demo.data import own_folder
 from services.runtime import config as configuration
 from services.runtime import log as logs
+from services.runtime import own_key
+from services.runtime.addresses import from_here
 from services.runtime.options import add_arguments, default_data, file_in_force, parse
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ examples:
   vigie up --config vigie.toml               the whole system with your sources
   vigie up --kafka kafka.example:9092        the same on a Kafka that exists already
   vigie check vigie.toml                     every fault of a configuration, with its line
+  vigie key new --for board --site paris     a key for the wallboard of one site
 exit codes: 0 done, 1 failed while running, 2 wrong use or configuration
 """
 
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_arguments(demo, file="the demo's own", data=own_folder())
     demo.add_argument("--rate", type=float, metavar="CONTACTS_PER_MIN", help="how busy it is, on average")
     demo.add_argument("--seed", type=int, metavar="N", help="the same number gives the same day again")
+    own_key.add_argument(demo, "ingest")
     demo.set_defaults(run=_demo)
 
     for name, what in (
@@ -91,6 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     topics = commands.add_parser("topics", help="create or check the Kafka topics")
     add_arguments(topics)
     topics.set_defaults(run=_topics)
+
+    key.add_arguments(commands.add_parser("key", help="make a key for [auth]: vigie key new"))
 
     check = commands.add_parser("check", help="name every fault of a configuration, with its place")
     check.add_argument("file", type=Path, metavar="FILE")
@@ -115,7 +122,11 @@ def _demo(arguments: argparse.Namespace) -> int:
         file = arguments.config or built_in
         config = configuration.load(file, environment=os.environ)
         arguments.data = arguments.data or own_folder()
-        told = [f"--ingest=http://{config.http.ingest}"]
+        shown = own_key.headers(arguments.key_file, os.environ)
+        if config.auth is not None and not shown:
+            raise Misconfigured(f"[auth] asks for keys, and the simulated centre has none: {own_key.HINT}")
+        told = [f"--ingest=http://{from_here(config.http.ingest)}"]
+        told += [f"--key-file={arguments.key_file.resolve()}"] if arguments.key_file is not None else []
         told += [f"--rate={arguments.rate:g}"] if arguments.rate is not None else []
         told += [f"--seed={arguments.seed}"] if arguments.seed is not None else []
 

@@ -20,6 +20,7 @@ from schemas.errors import InvalidMessage, Misconfigured, Unavailable
 from schemas.vocabulary import WindowName
 from services.cli.terminal.frames import Picture, decode, follow
 from services.cli.terminal.page import render
+from services.runtime import own_key
 from services.runtime.clock import now_ms
 
 _TIMEOUT_S = 5.0
@@ -31,9 +32,10 @@ _HOME, _REST_OF_LINE, _REST_OF_SCREEN, _WHOLE_SCREEN = "\x1b[H", "\x1b[K", "\x1b
 
 
 class View(Struct, frozen=True, kw_only=True):
-    """What is shown. `api`: base address; `site` None: all of them."""
+    """What is shown. `api`: base address; `site` None: all of them; `headers` show the key, if any."""
 
     api: str
+    headers: dict[str, str] = {}
     site: str | None
     window: WindowName
     is_json: bool
@@ -42,7 +44,18 @@ class View(Struct, frozen=True, kw_only=True):
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 done or told to stop, 1 the api does not answer, 2 wrong use."""
     arguments = _parse(argv)
-    view = View(api=arguments.api, site=arguments.site, window=arguments.window, is_json=arguments.json)
+    try:
+        headers = own_key.headers(arguments.key_file, os.environ)
+    except Misconfigured as error:
+        print(f"vigie board: {error}", file=sys.stderr)
+        return 2
+    view = View(
+        api=arguments.api,
+        headers=headers,
+        site=arguments.site,
+        window=arguments.window,
+        is_json=arguments.json,
+    )
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without our shapes still gets the words
     try:
@@ -66,6 +79,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         "--window", type=WindowName, choices=list(WindowName), default=WindowName.M15, help="rolling window"
     )
     parser.add_argument("--api", default="http://127.0.0.1:8080", metavar="URL", help="address of the api")
+    own_key.add_argument(parser, "board")
     arguments = parser.parse_args(argv)
     if not arguments.api.startswith(("http://", "https://")):
         parser.error("--api must be an address such as http://127.0.0.1:8080")
@@ -75,7 +89,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 async def show(view: View, out: TextIO) -> None:
     """Prints the board once. Raises `Unavailable` when the api does not answer."""
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=view.headers) as session:
         body = await fetch(session, view)
     if view.is_json:
         print(body.decode(), file=out)
@@ -95,7 +109,8 @@ async def fetch(session: aiohttp.ClientSession, view: View) -> bytes:
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise _no_answer(view) from error
     if answer.status != 200:
-        raise Unavailable(f"{url} answers {answer.status}: {body[:200].decode('utf-8', 'replace')}")
+        hint = f"; {own_key.HINT}" if answer.status in (401, 403) else ""
+        raise Unavailable(f"{url} answers {answer.status}: {body[:200].decode('utf-8', 'replace')}{hint}")
     return body
 
 
@@ -106,7 +121,7 @@ async def watch(view: View, out: TextIO) -> None:
         with contextlib.suppress(NotImplementedError):  # Windows: Ctrl-C raises KeyboardInterrupt there
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     screen = Screen(view, out)
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=view.headers) as session:
         await fetch(session, view)  # an api that is not there at all is an error, not a cut
         tasks = [asyncio.create_task(listen(session, view, screen.take)), asyncio.create_task(stop.wait())]
         if not view.is_json:
@@ -184,7 +199,9 @@ async def _listen_once(session: aiohttp.ClientSession, view: View, take: Callabl
                 break
             came = True
         if socket.close_code == _NOT_ALLOWED:
-            raise Misconfigured(f"{url}: the api does not allow this client to read the board")
+            raise Misconfigured(
+                f"{url}: the api does not allow this client to read the board; {own_key.HINT}"
+            )
     return came
 
 

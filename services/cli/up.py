@@ -23,6 +23,7 @@ from services.cli import broker, topics
 from services.cli.demo.data import keep, start_afresh
 from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
+from services.runtime.addresses import from_here
 from services.runtime.clock import now_ms
 from services.runtime.process import listen
 
@@ -168,13 +169,14 @@ async def _tell_when_ready(plan: Plan, supervisor: Supervisor) -> None:
     begun_s, told, extra = loop.time(), False, plan.extra
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=2)) as http:
         while True:
-            missing = {name: await _missing(http, getattr(plan.config.http, name)) for name in SERVICES}
+            addresses = {name: from_here(getattr(plan.config.http, name)) for name in SERVICES}
+            missing = {name: await _missing(http, address) for name, address in addresses.items()}
             if extra is not None and not missing["ingest"]:
                 supervisor.start(extra(now_ms()))
                 extra = None
             if not any(missing.values()):
                 with contextlib.suppress(OSError):  # nobody reads it
-                    print(f"Wallboard: http://{plan.config.http.api}/  (Ctrl-C ends it)", flush=True)
+                    print(f"Wallboard: {_page(plan.config)}  (Ctrl-C ends it)", flush=True)
                 return
             if not told and loop.time() - begun_s > NOT_READY_S:
                 told = True
@@ -182,6 +184,11 @@ async def _tell_when_ready(plan: Plan, supervisor: Supervisor) -> None:
                     if what:
                         log.warning("not_ready", process=name, after_s=NOT_READY_S, missing=what)
             await asyncio.sleep(_POLL_S)
+
+
+def _page(config: Config) -> str:
+    """Where the wallboard is found, and that it needs a key if it does."""
+    return f"http://{from_here(config.http.api)}/" + ("?key=KEY" if config.auth is not None else "")
 
 
 async def _missing(http: aiohttp.ClientSession, address: str) -> str:

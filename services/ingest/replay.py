@@ -29,6 +29,8 @@ from services.ingest.pseudonym import Pseudonyms
 from services.ingest.sending import Tally, plan, send
 from services.runtime import config as configuration
 from services.runtime import log as logs
+from services.runtime import own_key
+from services.runtime.addresses import from_here
 from services.runtime.clock import now_ms
 from services.runtime.options import default_data, file_in_force
 
@@ -45,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         config = configuration.load(file_in_force(arguments.config))
         source = _source(arguments, config)
+        headers = own_key.headers(arguments.key_file, os.environ)
         key = pseudonym_key(arguments.data or default_data(), os.environ)
         recording = _read(arguments.kind, arguments.file, source, Pseudonyms(key))
     except Misconfigured as error:
@@ -54,9 +57,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if recording.fault is not None:
         print(f"vigie replay: {arguments.file}: {recording.fault}", file=sys.stderr)
         return 1
-    url = (arguments.ingest or f"http://{config.http.ingest}").rstrip("/") + "/v1/events"
+    url = (arguments.ingest or f"http://{from_here(config.http.ingest)}").rstrip("/") + "/v1/events"
     try:
-        sent = asyncio.run(_send(recording, url, arguments))
+        sent = asyncio.run(_send(recording, url, arguments, headers))
     except VigieError as error:
         print(f"vigie replay: {error}", file=sys.stderr)
         return 1
@@ -86,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ingest", metavar="URL", help="left out: [http] ingest of the settings")
     parser.add_argument("--config", type=Path, metavar="FILE")
     parser.add_argument("--data", type=Path, metavar="DIR")
+    own_key.add_argument(parser, "ingest")
     return parser
 
 
@@ -130,11 +134,13 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
         yield chunk
 
 
-async def _send(recording: asterisk_ami.Recording, url: str, arguments: argparse.Namespace) -> Tally:
+async def _send(
+    recording: asterisk_ami.Recording, url: str, arguments: argparse.Namespace, headers: dict[str, str]
+) -> Tally:
     schedule = plan(
         recording.events, start_ms=now_ms(), speed=arguments.speed, is_shifted=arguments.shift == "now"
     )
-    return await send(recording.events, recording.after, url=url, schedule=schedule)
+    return await send(recording.events, recording.after, url=url, schedule=schedule, headers=headers)
 
 
 def _summary(recording: asterisk_ami.Recording, sent: Tally) -> str:

@@ -14,6 +14,7 @@ from schemas.errors import Unavailable
 from schemas.events import SourceEvent
 from services.ingest.outgoing import BATCH_TYPE, batch
 from services.runtime.clock import now_ms
+from services.runtime.own_key import HINT
 
 BATCH = 500
 TOGETHER_MS = 50
@@ -96,14 +97,19 @@ class Tally:
 
 
 async def send(
-    events: Sequence[SourceEvent], after: Sequence[SourceEvent], *, url: str, schedule: Plan
+    events: Sequence[SourceEvent],
+    after: Sequence[SourceEvent],
+    *,
+    url: str,
+    schedule: Plan,
+    headers: dict[str, str] | None = None,
 ) -> Tally:
     """Posts `events` as planned, then `after`, each when it happens; what happens over `AFTER_S` later, not.
 
-    Raises `Unavailable` when ingest does not take them.
+    `headers` show the key, where ingest asks for one. Raises `Unavailable` when ingest does not take them.
     """
     sent = Tally(len(events))
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+    async with aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=30)) as session:
 
         async def post(parts: Iterable[tuple[int, list[SourceEvent]]]) -> None:
             for due_ms, part in parts:
@@ -166,7 +172,8 @@ async def _post(session: aiohttp.ClientSession, url: str, body: bytes) -> Answer
         if status in (202, 400):
             return _answer(text)
         if status not in (0, 429, 503):
-            raise Unavailable(f"{url} answers {status}: {_cut(text)}")
+            hint = f"; {HINT}" if status in (401, 403) else ""
+            raise Unavailable(f"{url} answers {status}: {_cut(text)}{hint}")
         if time.monotonic() - start_s + wait_s > (BUSY_S if status else AWAY_S):
             raise Unavailable(f"{url} does not take events: {_cut(text)}")
         await asyncio.sleep(wait_s)

@@ -2,6 +2,7 @@
 cannot be read, addresses nobody may use. Pure: each check gives faults, none stops at the first.
 """
 
+import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,10 +14,13 @@ from schemas.config import Config, QueueConfig, RuleConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
+from services.runtime.addresses import is_loopback, split_address
 from services.runtime.config_shape import Fault, suggestion
 from services.runtime.toml_lines import Place
 
-_LISTENERS = ("ingest", "api", "aggregator", "notifier")
+_LISTENERS = {"ingest": "ingest", "api": "board", "aggregator": "board", "notifier": "board"}
+"""What listens, and what the first key is for that people will need there."""
+_OF_NOTHING = hashlib.sha256(b"").hexdigest()
 _OURS = "vigie/"
 """Sources of our own carry this prefix (`schemas.events`): nobody else may."""
 
@@ -27,6 +31,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from _sites(config)
     yield from _queues(config)
     yield from _people(config)
+    yield from _keys(config)
     yield from _sources(config)
     for number, rule in enumerate(config.rules):
         yield from _rule(config, rule, ("rules", number))
@@ -46,23 +51,29 @@ def _addresses(config: Config) -> Iterator[Fault]:
         if config.kafka.bootstrap is not None and split_address(address) is None:
             yield ("kafka", "bootstrap"), f'"{address.strip()}" is not host:port'
     taken: dict[str, str] = {}
-    for name in _LISTENERS:
+    for name, use in _LISTENERS.items():
         address = getattr(config.http, name)
         place: Place = ("http", name)
         parts = split_address(address)
         if parts is None:
             yield place, f'"{address}" is not host:port'
-        elif not is_loopback(parts[0]):
+        elif not is_loopback(parts[0]) and config.auth is None:
             yield (
                 place,
                 (
-                    f"{address} can be reached from other machines, which needs the keys of [auth]; "
-                    "this version does not ask for keys yet, so it listens on 127.0.0.1 only"
+                    f"{address} can be reached from other machines, which needs the keys of [auth]: "
+                    f"`vigie key new --for {use}` makes one; or listen on 127.0.0.1"
                 ),
             )
         elif parts[1] != 0 and address in taken:
             yield place, f"{address} is also the address of {taken[address]}"
         taken.setdefault(address, name)
+    for number, origin in enumerate(config.http.origins):
+        if urlsplit(origin).scheme not in ("http", "https") or not urlsplit(origin).netloc:
+            yield (
+                ("http", "origins", number),
+                f'"{origin}" is not an origin such as https://wallboard.example',
+            )
     for number, network in enumerate(config.egress.allow):
         try:
             ipaddress.ip_network(network)
@@ -115,11 +126,26 @@ def _people(config: Config) -> Iterator[Fault]:
                 yield (*place, "url"), "a webhook needs a url that starts with https:// or http://"
             if channel.kind == "email" and "@" not in (channel.address or ""):
                 yield (*place, "address"), "an email needs an address"
-    keys = config.auth.keys if config.auth else []
+
+
+def _keys(config: Config) -> Iterator[Fault]:
+    if config.auth is None:
+        return
+    keys = config.auth.keys
+    if not keys:
+        yield ("auth",), "keys is empty, so nobody could use Vigie; `vigie key new --for board` makes one"
     yield from _repeated("auth.keys", (key.id for key in keys))
+    hashes: dict[str | None, int] = {}
     for number, key in enumerate(keys):
+        place: Place = ("auth", "keys", number)
+        if key.hash == _OF_NOTHING:
+            yield (*place, "hash"), "is the hash of nothing; `vigie key new` makes a key with its hash"
+        elif key.hash is not None and hashes.setdefault(key.hash, number) != number:
+            yield (*place, "hash"), f"is also that of auth.keys[{hashes[key.hash]}]: one key, one entry"
+        if key.sites == []:
+            yield (*place, "sites"), "is empty; left out, the key is for every site"
         for position, site in enumerate(key.sites or []):
-            yield from _known_site(config, site, ("auth", "keys", number), ("sites", position))
+            yield from _known_site(config, site, place, ("sites", position))
 
 
 def _sources(config: Config) -> Iterator[Fault]:
@@ -206,24 +232,3 @@ def _secret_holders(config: Config) -> Iterator[tuple[Place, Any]]:
             yield ("people", number, "channels", position), channel
     if config.smtp is not None:
         yield ("smtp",), config.smtp
-
-
-def split_address(address: str) -> tuple[str, int] | None:
-    """Host and port of `host:port` or `[IPv6]:port`; None when it is neither."""
-    host, _, port = address.strip().rpartition(":")
-    if host.startswith("[") and host.endswith("]"):
-        host = host[1:-1]
-    elif ":" in host:
-        return None
-    known = host and not any(c.isspace() or c == "/" for c in host)
-    return (host, int(port)) if known and port.isascii() and port.isdigit() and int(port) < 65536 else None
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach the host."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

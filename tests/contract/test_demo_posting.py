@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import msgspec
@@ -10,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from schemas.errors import Misconfigured
-from services.cli.demo.__main__ import Show, heartbeat, play
+from services.cli.demo.__main__ import Show, _parse, heartbeat, play
 from services.cli.demo.post import BATCH, Poster
 from services.cli.demo.timeline import CloudEvent
 from services.runtime.clock import now_ms
@@ -84,6 +85,16 @@ async def test_what_will_never_be_taken_is_not_sent_again(status: int) -> None:
         with pytest.raises(Misconfigured, match=str(status)):
             await poster.deliver(events(3), asyncio.Event())
     assert len(ingest.tries) == 1
+
+
+def test_the_centre_shows_the_key_it_was_given(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("vigie_abc")
+
+    assert _parse(["--key-file", str(file)]).headers == {"Authorization": "Bearer vigie_abc"}
+    with pytest.raises(SystemExit) as ended:
+        _parse(["--key-file", str(tmp_path / "none")])
+    assert ended.value.code == 2
 
 
 async def test_stop_ends_the_waiting_for_an_ingest_that_is_away() -> None:

@@ -24,9 +24,11 @@ from services.ingest.metrics import Metrics
 from services.ingest.replay import main
 from services.runtime import log as logs
 from services.runtime.clock import now_ms
+from services.runtime.keys import Keyring
 from services.runtime.process import serve
 from tests.data import asterisk
 from tests.doubles.event_log import MemoryLog
+from tests.doubles.keys import AUTH, INGEST_PARIS
 from tests.doubles.served import free_port
 from tests.unit.ingest.posts import PSEUDONYMS
 
@@ -34,7 +36,7 @@ from tests.unit.ingest.posts import PSEUDONYMS
 class Ingest:
     """Ingest in a thread of its own, because replay runs its own loop."""
 
-    def __init__(self, *sites: str) -> None:
+    def __init__(self, *sites: str, keys: Keyring | None = None) -> None:
         self.log = MemoryLog()
         self.address = f"127.0.0.1:{free_port()}"
         self._app = create_app(
@@ -42,6 +44,7 @@ class Ingest:
             door=Door(pseudonyms=PSEUDONYMS, admission=Admission(frozenset(sites))),
             metrics=Metrics(CollectorRegistry()),
             clock=now_ms,
+            keys=keys,
         )
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
@@ -218,6 +221,26 @@ def test_a_log_that_is_away_is_waited_for(ingest: Ingest) -> None:
     back.join()
 
 
+def test_the_key_is_shown_where_one_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("VIGIE_KEY", raising=False)
+    file = tmp_path / "key"
+    file.write_text(INGEST_PARIS)
+    words = [str(asterisk.COMPLETE_WITHOUT_CHANNEL), "--site", "paris"]
+    with Ingest(keys=Keyring(AUTH.keys)).running() as ingest:
+        assert ingest.replay(*words) == 1
+        said = capsys.readouterr().err
+        assert ingest.replay(*words, "--key-file", str(file)) == 0
+        monkeypatch.setenv("VIGIE_KEY", INGEST_PARIS)
+        assert ingest.replay(*words) == 0
+        assert ingest.replay(words[0], "--site", "lyon") == 1
+    assert "answers 401" in said
+    assert "--key-file FILE or in the environment as VIGIE_KEY" in said
+    assert {event.site for event in ingest.events()} == {"paris"}
+    assert INGEST_PARIS not in said + str(capsys.readouterr())
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -228,6 +251,7 @@ def test_a_log_that_is_away_is_waited_for(ingest: Ingest) -> None:
         ["asterisk_ami", "empty"],
         ["asterisk_ami", "empty", "--site", "paris", "--speed", "0.5"],
         ["asterisk_ami", "empty", "--site", "paris", "--speed", "nan"],
+        ["asterisk_ami", "empty", "--site", "paris", "--key-file", "missing"],
     ],
 )
 def test_wrong_use_is_exit_code_2(

@@ -6,17 +6,24 @@ import io
 import json
 from collections.abc import AsyncIterator, Callable
 
+import pytest
+from msgspec.structs import replace
+
+from schemas.config import Config
+from schemas.errors import Unavailable
 from schemas.vocabulary import WindowName
 from services.cli import board
+from services.runtime import own_key
 from services.runtime.clock import now_ms
 from services.runtime.process import serve
+from tests.doubles.keys import AUTH, BOARD
 from tests.doubles.served import ServedApi, free_port
 from tests.unit.api.rows import alert, queue_row, site_row
 
 
 @contextlib.asynccontextmanager
-async def served() -> AsyncIterator[ServedApi]:
-    api = ServedApi()
+async def served(config: Config | None = None) -> AsyncIterator[ServedApi]:
+    api = ServedApi(config=config)
     api.put(site_row(now_ms=now_ms(), alerts=[alert(now_ms=now_ms())]))
     api.put(queue_row(now_ms=now_ms()), queue_row("billing", now_ms=now_ms()))
     async with api.running() as address:
@@ -69,6 +76,18 @@ async def test_unknown_site_shows_nothing_rather_than_all() -> None:
     async with served() as api:
         await board.show(view(api, site="nowhere"), out)
     assert out.getvalue() == "No site yet. Queues appear with their first event.\n"
+
+
+async def test_the_key_is_shown_where_one_is_asked_for() -> None:
+    out = io.StringIO()
+    async with served(Config(auth=AUTH)) as api:
+        shown = replace(view(api), headers=own_key.headers(None, {"VIGIE_KEY": BOARD}))
+        await board.show(shown, out)
+        assert "Live" in out.getvalue().splitlines()[0]
+        async with watching(shown) as drawn:
+            await until(lambda: "billing" in drawn.getvalue().lower())
+        with pytest.raises(Unavailable, match=r"401.*VIGIE_KEY"):
+            await board.show(view(api), out)
 
 
 async def test_watch_draws_what_changes() -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from services.cli.demo.rush import Phase
 from services.cli.demo.simulation import Simulation
 from services.cli.demo.timeline import CloudEvent, timestamp
 from services.runtime import log as logs
+from services.runtime import own_key
 from services.runtime.clock import now_ms
 from services.runtime.process import follow_supervisor
 
@@ -29,9 +31,13 @@ log = structlog.get_logger()
 
 
 class Show(Struct, frozen=True, kw_only=True):
-    """What is played, and to whom. `start_ms` None: from the moment ingest is ready."""
+    """What is played, and to whom. `start_ms` None: from the moment ingest is ready.
+
+    `headers` show the key, where ingest asks for one.
+    """
 
     ingest: str
+    headers: dict[str, str] = {}
     rate: float
     seed: int
     site: str
@@ -68,10 +74,22 @@ def _parse(argv: Sequence[str] | None) -> Show:
         metavar="MS",
         help="epoch milliseconds of the beginning; started again with the same one, nothing counts twice",
     )
+    own_key.add_argument(parser, "ingest")
     given = parser.parse_args(argv)
     if not 1 <= given.rate <= 2000:
         parser.error("--rate must lie between 1 and 2000")
-    return Show(ingest=given.ingest, rate=given.rate, seed=given.seed, site=given.site, start_ms=given.start)
+    try:
+        headers = own_key.headers(given.key_file, os.environ)
+    except Misconfigured as error:
+        parser.error(str(error))
+    return Show(
+        ingest=given.ingest,
+        headers=headers,
+        rate=given.rate,
+        seed=given.seed,
+        site=given.site,
+        start_ms=given.start,
+    )
 
 
 async def _until_stopped(show: Show) -> None:
@@ -80,7 +98,7 @@ async def _until_stopped(show: Show) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     follow_supervisor(lambda: loop.call_soon_threadsafe(stop.set))
-    async with aiohttp.ClientSession() as session:
+    async with aiohttp.ClientSession(headers=show.headers) as session:
         await play(show, Poster(session, show.ingest), stop)
 
 

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from schemas.errors import Misconfigured, Unavailable
 from services.cli.demo.timeline import CloudEvent
+from services.runtime.own_key import HINT
 
 BATCH = 500
 """Events in one request: about 200 kB, well below the 1 MiB that ingest takes."""
@@ -113,7 +114,8 @@ async def pause(stop: asyncio.Event, seconds: float) -> None:
 def _judge(status: int, body: bytes, retry_after_s: float) -> None:
     """What an answer of ingest means for who sent the batch."""
     if status in _REFUSED_FOR_GOOD:
-        raise Misconfigured(f"ingest answers {status}: {body[:300].decode('utf-8', 'replace')}")
+        hint = f"; {HINT}" if status in (401, 403) else ""
+        raise Misconfigured(f"ingest answers {status}: {body[:300].decode('utf-8', 'replace')}{hint}")
     if status not in (200, 202, 400):
         raise Unavailable(f"ingest answers {status}", retry_after_s=retry_after_s)
     answer = msgspec.json.decode(body, type=Answer)

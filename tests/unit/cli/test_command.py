@@ -13,7 +13,7 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
 
     said = capsys.readouterr().out
     assert ended.value.code == 0
-    commands = ("up", "demo", "ingest", "aggregator", "api", "replay", "board", "topics", "check")
+    commands = ("up", "demo", "ingest", "aggregator", "api", "replay", "board", "topics", "key", "check")
     assert [name for name in commands if f"\n    {name} " not in said and f"\n    {name}\n" not in said] == []
     assert "exit codes: 0 done, 1 failed while running, 2 wrong use or configuration" in said
 
@@ -46,6 +46,18 @@ def test_every_fault_is_written_and_the_code_is_2(tmp_path: Path, capsys: pytest
         f'vigie: {file}: queues[0].siet (line 3): unknown field (did you mean "site"?)',
         f"vigie: {file}: sources[0].secret_env (line 7): NO_1 is not set in the environment",
     ]
+
+
+def test_a_demo_that_would_be_asked_for_a_key_needs_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VIGIE_KEY", raising=False)
+    file = tmp_path / "locked.toml"
+    file.write_text(f"[auth]\nkeys = [{{ id = 'a', for = 'ingest', hash = '{'0' * 64}' }}]\n")
+
+    assert main(["demo", "--config", str(file), "--data", str(tmp_path / "data")]) == 2
+    assert "--key-file FILE or in the environment as VIGIE_KEY" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("command", ["up", "demo", "topics"])

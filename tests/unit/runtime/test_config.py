@@ -1,5 +1,6 @@
 """Settings: what a file says, and every fault of one at once, each with its place."""
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,8 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
             "[[rules]]\nid='r'\nmetric='service_level'\nfire='< service_level.target'\nclear='> 0.5'",
             'rules[0].clear (line 5): some values both clear ("> 0.5") and fire ("< service_level.target")',
         ),
+        ("[http]\norigins = ['wall.example']", 'http.origins[0] (line 2): "wall.example" is not an origin'),
+        ("[auth]", "auth (line 1): keys is empty, so nobody could use Vigie; `vigie key new --for board`"),
         ("[smtp]\nport = 0", "smtp.port (line 2): expected `int` >= 1"),
     ],
 )
@@ -178,14 +181,46 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, fault: str) 
     assert faults[0].startswith(fault)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0:8080", "192.168.1.4:8080", "[::]:8080", "wall.example:8080"])
-@pytest.mark.parametrize("service", ["api", "ingest", "aggregator", "notifier"])
-def test_only_this_machine_may_reach_us_until_keys_are_asked_for(
-    tmp_path: Path, service: str, address: str
+@pytest.mark.parametrize(
+    ("keys", "fault"),
+    [
+        ([{"for": "bord"}], "[0].for (line 5): invalid enum value 'bord'"),
+        ([{"hash": "abc"}], "[0].hash (line 5): expected `str` matching regex"),
+        ([{"hash": hashlib.sha256(b"").hexdigest()}], "[0].hash (line 5): is the hash of nothing"),
+        ([{}, {"id": "b"}], "[1].hash (line 6): is also that of auth.keys[0]"),
+        ([{}, {"hash": "1" * 64}], '[1].id (line 6): "a" is already the id of auth.keys[0]'),
+        ([{"sites": []}], "[0].sites (line 5): is empty"),
+        ([{"sites": ["pari"]}], '[0].sites[0] (line 5): site "pari" is not in [[sites]] (did you mean'),
+    ],
+)
+def test_a_fault_of_a_key_is_named_with_its_place(
+    tmp_path: Path, keys: list[dict[str, object]], fault: str
 ) -> None:
-    [fault] = _faults(_file(tmp_path, f"[http]\n{service} = '{address}'"))
+    good = {"id": "a", "for": "board", "hash": "0" * 64}
+    lines = [
+        "{ " + ", ".join(f"{name} = {value!r}" for name, value in {**good, **key}.items()) + " },"
+        for key in keys
+    ]
+    text = "[[sites]]\nid = 'paris'\n[auth]\nkeys = [\n" + "\n".join(lines) + "\n]"
 
-    assert "needs the keys of [auth]" in fault
+    [said] = _faults(_file(tmp_path, text))
+    assert said.startswith(f"auth.keys{fault}")
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "192.168.1.4:8080", "[::]:8080", "wall.example:8080"])
+@pytest.mark.parametrize(
+    ("service", "use"),
+    [("api", "board"), ("ingest", "ingest"), ("aggregator", "board"), ("notifier", "board")],
+)
+def test_only_this_machine_may_reach_us_without_keys(
+    tmp_path: Path, service: str, use: str, address: str
+) -> None:
+    listening = f"[http]\n{service} = '{address}'\n"
+    [fault] = _faults(_file(tmp_path, listening))
+    assert f"needs the keys of [auth]: `vigie key new --for {use}` makes one" in fault
+
+    keys = f"[auth]\nkeys = [{{ id = 'a', for = 'board', hash = '{'0' * 64}' }}]\n"
+    assert load(_file(tmp_path, listening + keys)).auth is not None
 
 
 def test_every_fault_comes_at_once_in_the_order_of_the_file(tmp_path: Path) -> None:
