@@ -77,7 +77,7 @@ async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
         line: Line | None = None,
     ) -> Opened:
         stage = Stage(scene)
-        address, cut = await _serve(stage)
+        address, cut = await serve_stage(stage)
         width, height = SIZES[view]
         page = await browser.new_page(viewport={"width": width, "height": height}, reduced_motion="reduce")
         board = Opened(page, stage, address, Watched(page, address), cut)
@@ -99,7 +99,7 @@ async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def run_module(browser: Browser) -> AsyncIterator[RunModule]:
     """Runs code in a page against one of the wallboard's modules: `m` is the module, `a` the arguments."""
-    address, cut = await _serve(Stage(Scene(())))
+    address, cut = await serve_stage(Stage(Scene(())))
     page = await browser.new_page()
     await page.goto(address)
 
@@ -112,7 +112,7 @@ async def run_module(browser: Browser) -> AsyncIterator[RunModule]:
     await cut()
 
 
-async def _serve(stage: Stage) -> tuple[str, Callable[[], Awaitable[None]]]:
+async def serve_stage(stage: Stage) -> tuple[str, Callable[[], Awaitable[None]]]:
     """The address, and what stops it. The stage is entered and left by one task, as its groups need."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     over = asyncio.Event()

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from msgspec.structs import replace
 
 from schemas.board import Alert
+from schemas.config import Config
 from schemas.events import AlertAcknowledge, AlertCommand
 from schemas.vocabulary import AlertState
 from tests.doubles.served import ServedApi
@@ -31,10 +32,12 @@ class Stage:
     `scene` may be replaced while it runs; alerts that were acknowledged stay so.
     """
 
-    def __init__(self, scene: Scene, *, start_ms: int = START_MS - 3000) -> None:
+    def __init__(
+        self, scene: Scene, *, start_ms: int = START_MS - 3000, config: Config | None = None
+    ) -> None:
         self.scene = scene
         self.clock = clock_from(start_ms)
-        self.api = ServedApi(clock=self.clock)
+        self.api = ServedApi(clock=self.clock, config=config)
         self.api.log.worker = self._answer
         self.is_playing = True
 

@@ -51,7 +51,8 @@ export class Commands {
       this.#onAlert(alert);
       this.#set(alertId, { isSending: false, note: other && other !== by ? texts.notSavedTaken(other) : "" });
     } else {
-      this.#set(alertId, { isSending: false, note: texts.notSaved });
+      const isForbidden = status === 401 || status === 403;
+      this.#set(alertId, { isSending: false, note: isForbidden ? texts.notSavedReadOnly : texts.notSaved });
     }
   }
 

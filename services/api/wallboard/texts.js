@@ -120,6 +120,7 @@ const fr = {
   sending: "Envoi…",
   notSavedTaken: (name) => `Non enregistré${N}: ${name} s’en occupe déjà.`,
   notSaved: "Non enregistré, réessayez.",
+  notSavedReadOnly: `Non enregistré${N}: ce tableau est en lecture seule.`,
   legend: (wait, occupancy, since) =>
     [wait && `Limite d’attente ${wait}`, occupancy && `occupation cible ${occupancy}`, since && `définitions du ${since}`],
   and: " et ",
@@ -260,6 +261,7 @@ const en = {
   sending: "Sending…",
   notSavedTaken: (name) => `Not saved: ${name} is already on it.`,
   notSaved: "Not saved, try again.",
+  notSavedReadOnly: "Not saved: this board is read-only.",
   legend: (wait, occupancy, since) =>
     [wait && `Wait limit ${wait}`, occupancy && `occupancy target ${occupancy}`, since && `definitions of ${since}`],
   and: " and ",
