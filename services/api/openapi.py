@@ -13,17 +13,27 @@ from schemas.board import AgentRow, Alert, QueueRow, SiteRow
 from schemas.config import FlapConfig, RuleConfig
 from schemas.definitions import Definition, ServiceLevelFormula
 from services.api.commands import Action
+from services.api.sign_in import COOKIE
 from services.api.wire import LEFT_OUT
 
 _JSON = "application/json"
 _ERRORS = {
     400: "What was asked makes no sense; `detail` says what would.",
+    401: "No key, or an unknown one, where [auth] asks for keys.",
+    403: "The key is not for this, or not for that site; or the page comes from elsewhere.",
     404: "Nothing has this name.",
     409: "The alert, whose state does not allow it.",
     413: "The body is too large.",
     415: "The body is not said to be JSON.",
     503: "Something needed does not answer; `Retry-After` says when to ask again.",
 }
+
+
+KEY_SCHEMES = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE.decode()},
+}
+"""The two ways to show a key of `[auth]`; without `[auth]` none is asked for."""
 
 
 class Error(msgspec.Struct):
@@ -46,10 +56,12 @@ class Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         if self.openapi_schema is None:
             contract = super().openapi()
-            contract["components"] = {"schemas": components()}
-            for said in contract["paths"].values():
+            contract["components"] = {"schemas": components(), "securitySchemes": KEY_SCHEMES}
+            for path, said in contract["paths"].items():
                 for operation in said.values():
                     operation["responses"].pop("422", None)  # ours is 400, with `Error`
+                    if not path.startswith("/health"):
+                        _ask_for_key(operation)
             self.openapi_schema = contract
         return self.openapi_schema
 
@@ -96,6 +108,12 @@ def components() -> dict[str, Any]:
     )
     found["Rules"] = object_of({"rules": list_of("RuleConfig"), "flap": ref("FlapConfig")})
     return found
+
+
+def _ask_for_key(operation: dict[str, Any]) -> None:
+    operation["security"] = [{}, *({name: []} for name in KEY_SCHEMES)]
+    for status in (401, 403):
+        operation["responses"][str(status)] = {"description": _ERRORS[status], "content": _content("Error")}
 
 
 def _leave_out(schema: dict[str, Any], names: frozenset[str]) -> None:
