@@ -1,7 +1,7 @@
 """REST: INTERFACE.md §5. Each route reads the board, or writes a command to the log, and answers JSON."""
 
 from collections.abc import Callable
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -47,7 +47,7 @@ _actions = msgspec.json.Decoder(Action)
 
 def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], int]) -> APIRouter:
     """What can be read."""
-    router = APIRouter(prefix="/api/v1", tags=["board"])
+    router = APIRouter(prefix="/api/v1", tags=["board"], dependencies=[_of_the_key(board)])
 
     @router.get("/board", responses=answers("Board", 400), summary="Every queue, now")
     async def read_board(
@@ -92,14 +92,8 @@ def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], 
 
 
 def action_routes(board: Board, commands: Commands) -> APIRouter:
-    """What people can do, each to the alerts of the sites that the key is for."""
-
-    async def of_the_key(alert_id: str, request: Request) -> None:
-        alert = board.alerts.get(alert_id)
-        if alert is not None and not holder_of(request.scope).covers(alert.site):
-            raise Refused(404, _NO_ALERT)
-
-    router = APIRouter(prefix="/api/v1/alerts", tags=["actions"], dependencies=[Depends(of_the_key)])
+    """What people can do."""
+    router = APIRouter(prefix="/api/v1/alerts", tags=["actions"], dependencies=[_of_the_key(board)])
 
     @router.post(
         "/{alert_id}/acknowledge",
@@ -142,6 +136,17 @@ def operations_routes(readiness: Readiness, metrics: Metrics) -> APIRouter:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+def _of_the_key(board: Board) -> Any:
+    """On each route of a router: an alert that its path names is not there for a key of other sites."""
+
+    async def check(request: Request) -> None:
+        alert = board.alerts.get(request.path_params.get("alert_id", ""))
+        if alert is not None and not holder_of(request.scope).covers(alert.site):
+            raise Refused(404, _NO_ALERT)
+
+    return Depends(check)
 
 
 def rules_seen(config: Config, sites: frozenset[str] | None) -> list[RuleConfig]:
