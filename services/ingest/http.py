@@ -27,7 +27,7 @@ from services.ingest.cloudevents import Refused, mode_of
 from services.ingest.intake import BODY_BYTES, Door, Intake, Rejected, dead_letter
 from services.ingest.metrics import HTTP, Metrics
 from services.ingest.publisher import Message
-from services.runtime.keys import ANYBODY, WRITES, Denied, Keyring, bearer, refuse_scrape
+from services.runtime.keys import ANYBODY, WRITES, Denial, Denied, Holder, Keyring, bearer, refuse_scrape
 
 EVENTS_PATH = "/v1/events"
 
@@ -179,7 +179,7 @@ class EventsEndpoint:
     async def _answer(
         self, headers: list[tuple[bytes, bytes]], known: dict[bytes, bytes], receive: Receive
     ) -> Answer:
-        sender = ANYBODY if self._keys is None else self._keys.admit(bearer(known), WRITES)
+        sender = self._admit(known)
         if isinstance(sender, Denied):
             self._metrics.refused(sender.reason)
             return _denied(sender)
@@ -212,6 +212,14 @@ class EventsEndpoint:
         finally:
             self._requests -= 1
             self._bytes -= length
+
+    def _admit(self, known: dict[bytes, bytes]) -> Holder | Denied:
+        """Who sends this. Without keys no web page may: it could let its name resolve to this machine."""
+        if self._keys is not None:
+            return self._keys.admit(bearer(known), WRITES)
+        if b"origin" in known:
+            return Denied(403, Denial.OTHER_ORIGIN, "a web page may not post events without a key")
+        return ANYBODY
 
     async def _store(self, intake: Intake) -> Answer:
         """Answers once the log has everything. Raises `Unavailable`; then nothing is counted."""

@@ -211,6 +211,12 @@ class TestRefused:
         assert (status, answer["rejected"][0]["reason"]) == (413, "too_large")
         assert [letter.reason for letter in ingest.log.letters] == ["too_large"]
 
+    @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:8081"])
+    async def test_web_page_is_403(self, ingest: Ingest, origin: str) -> None:
+        assert (await ingest.post(entered(), origin=origin))[0] == 403
+        assert ingest.log.messages == []
+        assert ingest.value('vigie_requests_refused_total{reason="other_origin"}') == 1
+
     @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "OPTIONS"])
     async def test_other_methods_are_405(self, ingest: Ingest, method: str) -> None:
         async with ingest.http.request(method, "/v1/events") as answer:
