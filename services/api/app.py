@@ -50,6 +50,7 @@ def create_app(
         description="The board of a contact centre, now.",
         docs_url=None,  # FastAPI's page loads its scripts from elsewhere
         redoc_url=None,
+        dependencies=[routes.alerts_of_the_key(board)],
     )
     answers.install(app)
     app.include_router(routes.board_routes(board, hub, config, clock=clock))
