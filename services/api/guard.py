@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from schemas.errors import Misconfigured
 from services.api.sign_in import key_in_cookie
-from services.runtime.addresses import is_loopback
 from services.runtime.keys import (
     ACTS,
     ANYBODY,
@@ -26,6 +25,7 @@ from services.runtime.keys import (
     bearer,
     refuse_scrape,
 )
+from services.runtime.listening import is_loopback
 
 Scope = MutableMapping[str, Any]
 Headers = Mapping[bytes, bytes]

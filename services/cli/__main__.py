@@ -21,7 +21,7 @@ from services.cli.demo.data import own_folder
 from services.runtime import config as configuration
 from services.runtime import log as logs
 from services.runtime import own_key
-from services.runtime.addresses import from_here
+from services.runtime.listening import from_here
 from services.runtime.options import add_arguments, default_data, file_in_force, parse
 
 if TYPE_CHECKING:

@@ -23,8 +23,8 @@ from services.cli import broker, topics
 from services.cli.demo.data import keep, start_afresh
 from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
-from services.runtime.addresses import from_here
 from services.runtime.clock import now_ms
+from services.runtime.listening import from_here
 from services.runtime.process import listen
 
 SERVICES = ("ingest", "aggregator", "api")

@@ -30,8 +30,8 @@ from services.ingest.sending import Tally, plan, send
 from services.runtime import config as configuration
 from services.runtime import log as logs
 from services.runtime import own_key
-from services.runtime.addresses import from_here
 from services.runtime.clock import now_ms
+from services.runtime.listening import from_here
 from services.runtime.options import default_data, file_in_force
 
 KINDS: dict[str, Callable[[Iterable[bytes], SourceConfig, Pseudonyms], asterisk_ami.Recording]] = {

@@ -14,8 +14,8 @@ from schemas.config import Config, QueueConfig, RuleConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
-from services.runtime.addresses import is_loopback, split_address
 from services.runtime.config_shape import Fault, suggestion
+from services.runtime.listening import is_loopback, split_address
 from services.runtime.toml_lines import Place
 
 _LISTENERS = {"ingest": "ingest", "api": "board", "aggregator": "board", "notifier": "board"}

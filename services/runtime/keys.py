@@ -14,7 +14,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from schemas.config import AuthConfig, KeyConfig, KeyUse
-from services.runtime.addresses import is_loopback
+from services.runtime.listening import is_loopback
 
 BEARER = b"bearer "
 _BYTES = 32

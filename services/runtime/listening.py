@@ -1,4 +1,4 @@
-"""Addresses of services, host:port: what they are made of, and who can reach them. Pure."""
+"""Where services listen, host:port: what that is made of, and who can reach it. Pure."""
 
 from ipaddress import ip_address
 

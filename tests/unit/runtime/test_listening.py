@@ -1,8 +1,8 @@
-"""Addresses: what they are made of, and who can reach them."""
+"""Where services listen: what that is made of, and who can reach it."""
 
 import pytest
 
-from services.runtime.addresses import from_here, is_loopback, split_address
+from services.runtime.listening import from_here, is_loopback, split_address
 
 
 @pytest.mark.parametrize(
