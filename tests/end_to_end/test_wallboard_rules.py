@@ -75,6 +75,36 @@ async def test_an_older_version_of_an_alert_does_not_come_back(run_module: RunMo
     assert state == "acknowledged"
 
 
+async def test_alerts_that_ended_are_forgotten_but_for_the_last_resolved(run_module: RunModule) -> None:
+    kept = await run_module(
+        "board.js",
+        """const ended = (alert_id, state, ms) => ({ alert_id, version: 2, state, fired_ms: 0, updated_ms: ms,
+            resolved_ms: state === 'resolved' ? ms : null });
+        const board = m.emptyBoard(); const kept = [];
+        const frames = [
+          { type: 'snapshot', as_of_ms: 10_000, sites: [], alerts: [
+            { alert_id: 'open', version: 1, state: 'firing', fired_ms: 0, updated_ms: 0, resolved_ms: null },
+            ended('older', 'resolved', 1000), ended('last', 'resolved', 2000),
+            ended('gone', 'withdrawn', 9000),
+          ] },
+          { type: 'heartbeat', as_of_ms: 61_000 }, { type: 'update', as_of_ms: 69_000 },
+          { type: 'alert', alert: ended('new', 'resolved', 70_000) }, { type: 'heartbeat', as_of_ms: 71_000 },
+        ];
+        for (const frame of frames) {
+          m.take(board, { epoch: 'e', seq: 1, prev: 1, ...frame });
+          kept.push([...board.alerts.keys()].join(' '));
+        }
+        return kept;""",
+    )
+    assert kept == [
+        "open older last gone",
+        "open last gone",
+        "open last",
+        "open last new",
+        "open new",
+    ]
+
+
 async def test_the_strip_is_ordered_by_who_must_act(run_module: RunModule) -> None:
     ranks = await run_module(
         "model.js",

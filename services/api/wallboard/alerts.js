@@ -52,13 +52,6 @@ export function untakenCriticals(items) {
   return items.filter((item) => item.kind === "alert" && item.rank === 0);
 }
 
-/** The alert that ended last, for the quiet strip; undefined when none is known. */
-export function lastEnded(board) {
-  return [...board.alerts.values()]
-    .filter((alert) => alert.state === "resolved")
-    .sort((a, b) => b.resolved_ms - a.resolved_ms)[0];
-}
-
 /** Alerts of one queue. */
 export function alertsOf(board, site, queue) {
   return [...board.alerts.values()].filter((alert) => alert.site === site && alert.queue === queue);

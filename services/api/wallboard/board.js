@@ -2,6 +2,8 @@
 // A frame whose `prev` or `epoch` is not what we hold means that one was missed: nothing of it is
 // taken, and the caller asks again.
 
+import { RESOLVED_STAYS_MS } from "./model.js";
+
 export const queueKey = (site, queue) => JSON.stringify([site, queue]);
 
 /** An empty board, before the first snapshot. */
@@ -18,6 +20,7 @@ export function take(board, frame) {
   board.seq = frame.seq;
   if (frame.type === "alert") takeAlert(board, frame.alert);
   if (frame.type === "update") takeUpdate(board, frame);
+  if (frame.as_of_ms) forgetEnded(board, frame.as_of_ms);
   return "taken";
 }
 
@@ -44,6 +47,23 @@ function takeUpdate(board, frame) {
 export function takeAlert(board, alert) {
   const held = board.alerts.get(alert.alert_id);
   if (!held || alert.version >= held.version) board.alerts.set(alert.alert_id, alert);
+}
+
+/** The alert that was resolved last, for the quiet strip; undefined when none is known. */
+export function lastResolved(board) {
+  return [...board.alerts.values()]
+    .filter((alert) => alert.state === "resolved")
+    .sort((a, b) => b.resolved_ms - a.resolved_ms)[0];
+}
+
+/** Alerts that ended longer ago than they are shown, but for the last resolved: a page runs for months. */
+function forgetEnded(board, nowMs) {
+  const last = lastResolved(board);
+  for (const alert of board.alerts.values()) {
+    const endedMs = alert.resolved_ms ?? alert.updated_ms ?? alert.fired_ms;
+    const isPast = ["resolved", "withdrawn"].includes(alert.state) && nowMs - endedMs >= RESOLVED_STAYS_MS;
+    if (isPast && alert !== last) board.alerts.delete(alert.alert_id);
+  }
 }
 
 /** Rows in the order in which they stand on the wall: as asked for in the address, else as told. */

@@ -2,9 +2,9 @@
 // « Je m'en occupe » answers at once; what became of it is told in the row itself.
 
 import * as format from "./format.js";
+import { lastResolved } from "./board.js";
 import { arrange, make, setAttribute, setShown, setText } from "./dom.js";
 import { setShape, shape } from "./shapes.js";
-import { lastEnded } from "./alerts.js";
 import { stripLines } from "./strip_text.js";
 
 export const STRIP_PLACES = 3;
@@ -151,7 +151,7 @@ function makeOverflow() {
 
 /** « Dernière : Facturation, attente max, de 13:58 à 14:01, traitée par Léa M. » */
 function lastText({ board, texts, timeZone, names }) {
-  const alert = lastEnded(board);
+  const alert = lastResolved(board);
   if (!alert) return "";
   const [, metric] = texts.metrics[alert.metric] ?? [alert.metric, alert.metric];
   return texts.lastAlert(
