@@ -105,6 +105,30 @@ async def test_alerts_that_ended_are_forgotten_but_for_the_last_resolved(run_mod
     ]
 
 
+async def test_the_state_that_wins_is_the_first_in_the_order(run_module: RunModule) -> None:
+    """SPEC §6, but for one that is closed and idle: that it is closed says more than that nobody came."""
+    won = await run_module(
+        "model.js",
+        """const alert = (severity) => [{ severity, state: 'firing', crossed_ms: 0 }];
+        const row = { site: 's', queue: 'q', sources: [], heard_ms: 1, as_of_ms: 1, oldest_entered_ms: null,
+          open: true, waiting: 0, pre_breach: null, agents: {}, windows: { '15m': { offered: 0 } } };
+        const soon = { pre_breach: { count: 1 }, waiting: 1 };
+        const cases = [
+          [{ freshness: 'stale', ...soon }, alert('critical')], [{ freshness: 'unknown' }, alert('critical')],
+          [{ freshness: 'catching_up' }, alert('critical')], [{ open: false, ...soon }, alert('critical')],
+          [soon, alert('warning')], [soon, []], [{ open: false, ...soon }, []], [{}, []],
+          [{ open: false }, []], [{ open: false, waiting: 1 }, []], [{ waiting: 1 }, []],
+        ];
+        return cases.map(([changed, alerts]) => m.queueView({ freshness: 'live', ...row, ...changed },
+          { nowMs: 2, window: '15m', link: 'live', lastFrameMs: 2, site: undefined, alerts }).state);""",
+    )
+    assert won == [
+        *("stale", "unknown", "catching_up", "critical"),
+        *("warning", "soon", "soon", "no_data"),
+        *("closed", "closed", "normal"),
+    ]
+
+
 async def test_the_strip_is_ordered_by_who_must_act(run_module: RunModule) -> None:
     ranks = await run_module(
         "model.js",

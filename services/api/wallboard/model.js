@@ -1,5 +1,6 @@
 // What a queue's tile or row shows, from its row, its alerts and the instant. Pure.
-// When several states apply one wins, in the order of SPEC §6: what cannot be trusted first.
+// When several states apply one wins, in the order of SPEC §6: what cannot be trusted first. One
+// exception: closed wins over no data, see docs/decisions/0011.
 
 import { rounded } from "./format.js";
 
@@ -67,8 +68,8 @@ function stateOf(row, freshness, alert, window) {
   if (freshness === "stale") return "stale";
   if (freshness === "unknown") return "unknown";
   if (freshness === "catching_up") return "catching_up";
-  if (row.open && alert) return alert.flapping ? "flapping" : look(alert);
-  if (row.open && row.pre_breach?.count > 0) return "soon";
+  if (alert) return alert.flapping ? "flapping" : look(alert);
+  if (row.pre_breach?.count > 0) return "soon";
   if (!row.open) return "closed";
   if (row.waiting === 0 && window && window.offered === 0) return "no_data";
   return "normal";

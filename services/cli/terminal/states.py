@@ -8,7 +8,7 @@ from schemas.vocabulary import OPEN_ALERT_STATES, AlertState, Freshness, Severit
 
 
 class State(Enum):
-    """What a queue is, most pressing first: (shape, word, colour)."""
+    """What a queue is: (shape, word, colour)."""
 
     STALE = ("▒", "Stale", "2")
     UNKNOWN = ("?", "Never heard", "2")
@@ -45,7 +45,10 @@ BY_FRESHNESS = {
 
 
 def state_of(row: QueueRow, alerts: Sequence[Alert], window: WindowName) -> State:
-    """The one state that wins: what cannot be trusted first, then what is worst."""
+    """The one state that wins: what cannot be trusted first, then what is worst.
+
+    The wallboard's order; closed wins over no data (docs/decisions/0011).
+    """
     if row.freshness is not Freshness.LIVE:
         return BY_FRESHNESS[row.freshness]
     mine = [a for a in alerts if a.site == row.site and a.queue == row.queue and a.state in OPEN_ALERT_STATES]
@@ -54,9 +57,9 @@ def state_of(row: QueueRow, alerts: Sequence[Alert], window: WindowName) -> Stat
         return State.CRITICAL
     if Severity.WARNING in counting:
         return State.WARNING
-    if not row.open:
-        return State.CLOSED
     if row.pre_breach is not None and row.pre_breach.count > 0:
         return State.SOON
+    if not row.open:
+        return State.CLOSED
     seen = row.windows.get(window)
     return State.NORMAL if row.waiting or (seen is not None and seen.offered) else State.NO_DATA

@@ -43,6 +43,11 @@ STATES: list[tuple[QueueRow, State]] = [
     (queue("a", label="A", freshness=Freshness.CATCHING_UP), State.CATCHING_UP),
     (queue("a", label="A", soon=3), State.SOON),
     (queue("a", label="A", is_open=False), State.CLOSED),
+    (queue("a", label="A", is_open=False, soon=1), State.SOON),
+    (
+        queue("a", label="A", is_open=False, waiting=0, seen=window(met=0, counted=0, abandoned=0)),
+        State.CLOSED,
+    ),
     (
         queue("a", label="A", waiting=0, waits_s=None, seen=window(met=0, counted=0, abandoned=0)),
         State.NO_DATA,
