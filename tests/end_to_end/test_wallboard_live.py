@@ -9,7 +9,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from schemas.vocabulary import Freshness
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_rows import Scene, changed
+from tests.end_to_end.wallboard_rows import Queue, Scene, changed
 from tests.end_to_end.wallboard_scenes import NORMAL, SCENES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -83,6 +83,23 @@ async def test_without_frames_it_says_so_after_3_s_and_trusts_nothing_after_10(o
     assert sum(age.startswith("depuis 4:2") for age in ages) == 1, "its own source was silent before"
     await page.clock.run_for(10_000)  # one message per 10 s: it may have to wait for its turn
     await expect(page.locator("#spoken-alert")).to_have_text("Déconnecté")
+
+
+async def test_a_cut_page_shows_no_figure_of_a_queue_that_was_never_heard(open_board: OpenBoard) -> None:
+    never = Queue("chat-app", "Chat application", changed={"heard_ms": None, "sources": ["app"]})
+    for view in ("tv", "desk"):
+        board = await open_board(Scene((ONE, never)), with_clock=True, view=view)
+        page = board.page
+        tile = page.locator('article.queue[data-key=\'["paris","chat-app"]\']')
+        await expect(tile).to_have_attribute("data-look", "unknown")
+        await board.cut()
+        await page.clock.run_for(10_100)
+        await expect(tile).to_have_attribute("data-look", "stale")
+        assert set(await tile.locator(".figure .digits").all_text_contents()) == {"—"}
+        assert set(await tile.locator(".agent-count b").all_text_contents()) == {"—"}
+        await expect(tile.locator(".age")).to_have_text("—")
+        await expect(tile.locator(".frozen-when")).to_have_text("Aucun chiffre reçu")
+        await expect(digits(page, "waiting")).to_have_text("3")
 
 
 async def test_a_silent_worker_is_not_called_a_silent_source(open_board: OpenBoard) -> None:

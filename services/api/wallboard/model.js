@@ -58,7 +58,7 @@ function trust(row, site, context) {
   const { link, lastFrameMs } = context;
   const heard = heardMs(row, site);
   if (link === "cut") {
-    return { freshness: "stale", reason: "page", heard: Math.min(heard ?? lastFrameMs, lastFrameMs) };
+    return { freshness: "stale", reason: "page", heard: heard === null ? null : Math.min(heard, lastFrameMs) };
   }
   const isWorkerSilent = site?.freshness === "stale" && context.nowMs - site.as_of_ms > WORKER_SILENT_AFTER_MS;
   return { freshness: row.freshness, reason: isWorkerSilent ? "worker" : "source", heard };
@@ -110,7 +110,7 @@ export function queueView(row, context) {
     isTaken: Boolean(led && led.state !== "firing"),
     cause: led ? (CAUSE[led.metric] ?? null) : null,
     isLive: trusted.freshness === "live",
-    isKnown: trusted.freshness !== "unknown",
+    isKnown: row.freshness !== "unknown",
     reason: trusted.reason,
     silent: silentSources(row, site),
     heardMs: trusted.heard,
