@@ -9,7 +9,7 @@ from playwright.async_api import Page, WebSocketRoute, expect
 
 from schemas.vocabulary import Freshness
 from tests.end_to_end.conftest import OpenBoard
-from tests.end_to_end.wallboard_rows import Queue, Scene, changed
+from tests.end_to_end.wallboard_rows import START_MS, Queue, Scene, changed
 from tests.end_to_end.wallboard_scenes import NORMAL, SCENES
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -191,11 +191,18 @@ async def test_an_empty_board_says_what_to_do(open_board: OpenBoard) -> None:
 
 
 async def test_catching_up_shows_how_far_behind_and_does_not_tick(open_board: OpenBoard) -> None:
-    behind = changed(ONE, changed={"freshness": Freshness.CATCHING_UP, "behind_s": 8.0})
-    board = await open_board(Scene((behind,)))
+    """Its row is written anew each second; what it says is as old as what was read of the log."""
+    told = {"freshness": Freshness.CATCHING_UP, "behind_s": 8.0, "heard_ms": START_MS - 8000}
+    board = await open_board(Scene((changed(ONE, changed=told),)))
     tile = board.page.locator("article.queue")
     await expect(tile).to_have_attribute("data-look", "catching_up")
     await expect(tile.locator(".words")).to_have_text("Rattrapage\u00a0· 8\u00a0s")
+    begun = await board.page.locator("#clock").text_content()
+    for _ in range(2):
+        await expect(digits(board.page, "longest")).to_have_text("0:40")
+        await expect(board.page.locator("#clock")).not_to_have_text(begun or "")
+        begun = await board.page.locator("#clock").text_content()
+    assert await digits(board.page, "longest").text_content() == "0:40"
 
 
 async def test_more_queues_than_tiles_stand_on_pages(open_board: OpenBoard) -> None:

@@ -75,10 +75,10 @@ function stateOf(row, freshness, alert, window) {
   return "normal";
 }
 
-/** The instant at which waits are read: they tick only while the row is live. */
+/** The instant at which waits are read: they tick only while the row is live. Else they are as old
+ *  as what was last heard: the row itself is written anew each second. */
 function waitsReadAt(row, { freshness, heard }, nowMs) {
-  if (freshness === "live") return nowMs;
-  return freshness === "stale" ? Math.min(heard ?? row.as_of_ms, row.as_of_ms) : row.as_of_ms;
+  return freshness === "live" ? nowMs : Math.min(heard ?? row.as_of_ms, row.as_of_ms);
 }
 
 function longestWait(row, trusted, nowMs) {
