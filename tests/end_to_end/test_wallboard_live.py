@@ -1,5 +1,6 @@
 """The page follows the server: rows, clocks, gaps, cuts, refusals."""
 
+import asyncio
 import json
 import re
 from typing import Any
@@ -83,6 +84,39 @@ async def test_without_frames_it_says_so_after_3_s_and_trusts_nothing_after_10(o
     assert sum(age.startswith("depuis 4:2") for age in ages) == 1, "its own source was silent before"
     await page.clock.run_for(10_000)  # one message per 10 s: it may have to wait for its turn
     await expect(page.locator("#spoken-alert")).to_have_text("Déconnecté")
+
+
+async def test_the_silence_is_told_at_its_third_second_not_at_the_next_tick(open_board: OpenBoard) -> None:
+    """The page's clock stands still but where the test moves it, and its words are read at once."""
+    has_beaten = asyncio.Event()
+    is_cut = False
+
+    def line(route: WebSocketRoute) -> None:
+        def to_page(message: str | bytes) -> None:
+            if not is_cut:
+                route.send(message)
+                if json.loads(message)["type"] == "heartbeat":
+                    has_beaten.set()
+
+        route.connect_to_server().on_message(to_page)
+
+    page = (await open_board(SCENES["normal"](), with_clock=True, line=line)).page
+    link = page.locator("#link")
+    await expect(link).to_have_text(re.compile("^En direct"))
+    await page.clock.pause_at(await page.evaluate("Date.now() / 1000 + 30"))  # far enough on a slow machine
+    await page.clock.run_for(1_000)  # it connects again after that leap
+    has_beaten.clear()
+    await has_beaten.wait()
+    is_cut = True
+    await page.evaluate("0")  # what was sent before this has been heard
+    for run_ms, words in [
+        (2_990, "En direct"),
+        (20, "Reconnexion…"),
+        (6_980, "Reconnexion…"),
+        (20, "Déconnecté"),
+    ]:
+        await page.clock.run_for(run_ms)
+        assert str(await link.text_content()).startswith(words)
 
 
 async def test_a_cut_page_shows_no_figure_of_a_queue_that_was_never_heard(open_board: OpenBoard) -> None:

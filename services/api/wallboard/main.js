@@ -11,7 +11,7 @@ import { HelpDialog, Memory, NameDialog } from "./dialogs.js";
 import { setAttribute } from "./dom.js";
 import { Header } from "./header.js";
 import { alertMeant, listen, Roving } from "./keyboard.js";
-import { linkState } from "./model.js";
+import { CUT_AFTER_MS, linkState, RECONNECTING_AFTER_MS } from "./model.js";
 import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
 import { Live } from "./socket.js";
 import { Strip } from "./strip.js";
@@ -61,6 +61,7 @@ function hear(frame) {
   lastFrameAt = { monotonic: monotonic(), wall: Date.now() };
   if (frame.as_of_ms) clock.hear(frame.as_of_ms);
   lastFrameMs = clock.now();
+  doubtInTime();
   if (frame.type === "alert") commands.settle(frame.alert.alert_id);
   renderSoon();
 }
@@ -92,6 +93,18 @@ function untakenOf(key) {
  *  clock may have been set. The longer of the two is taken: doubt is the safe side. */
 function silence() {
   return Math.max(monotonic() - lastFrameAt.monotonic, Date.now() - lastFrameAt.wall);
+}
+
+let doubt = null;
+/** Renders at the instant from which silence means more than it did, not with the second after it. */
+function doubtInTime() {
+  clearTimeout(doubt);
+  const left = [RECONNECTING_AFTER_MS, CUT_AFTER_MS].map((after) => after - silence()).find((ms) => ms > 0);
+  if (left === undefined) return;
+  doubt = setTimeout(() => {
+    render();
+    doubtInTime(); // a timer may fire a fraction early: then it waits for the rest
+  }, left);
 }
 
 function contextNow() {
@@ -183,4 +196,5 @@ hidePointerWhenIdle(document.body);
 addEventListener("resize", renderSoon);
 addEventListener("online", () => live.retryNow());
 live.open();
+doubtInTime();
 tick();
