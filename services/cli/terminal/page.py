@@ -33,7 +33,7 @@ def _site(
         state = State.STALE if is_cut else state_of(row, picture.alerts, window)
         cells.append(Cell(row, state, window, now_ms))
     head = [_header(picture, site, now_ms=now_ms, window=window), *_silent(site, now_ms)]
-    below = alert_lines(picture, site, width=width, now_ms=now_ms, colour=colour)
+    below = alert_lines(picture, site, cells, width=width, now_ms=now_ms, colour=colour, is_cut=is_cut)
     lines = [*(fit(line, width) for line in head), "", *table(cells, width, colour=colour), "", *below]
     return "\n".join(lines)
 

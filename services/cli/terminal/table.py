@@ -1,11 +1,12 @@
-"""One line per queue, in columns that fit. A figure that is not live stands in brackets and does not tick."""
+"""One line per queue, in columns that fit. A figure that is not live stands in brackets and does not tick;
+of a queue that was never heard there is none."""
 
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
 from schemas.board import QueueRow, Ratio, ServiceLevel
-from schemas.vocabulary import WindowName
+from schemas.vocabulary import Freshness, WindowName
 from services.cli.terminal.states import State
 from services.cli.terminal.words import GAP, NOTHING, age, columns_of, duration, fit, paint, percent, plain
 
@@ -17,6 +18,11 @@ class Cell(Struct, frozen=True):
     state: State
     window: WindowName
     now_ms: int
+
+    @property
+    def is_known(self) -> bool:
+        """False of a queue that was never heard, also when the board itself is cut off."""
+        return self.row.freshness is not Freshness.UNKNOWN
 
 
 class Column(Struct, frozen=True):
@@ -39,6 +45,15 @@ def table(cells: Sequence[Cell], width: int, *, colour: bool) -> list[str]:
         line = fit(_line([each[number] for each in texts], columns, widths), width)
         lines.append(paint(line, cell.state.colour if colour else ""))
     return lines
+
+
+def longest_wait(cell: Cell) -> str:
+    """Ticks while the queue is live; else as old as it was when last heard."""
+    row = cell.row
+    if row.oldest_entered_ms is None or not cell.is_known:
+        return NOTHING
+    until_ms = cell.now_ms if cell.state.is_live else min(row.heard_ms or row.as_of_ms, row.as_of_ms)
+    return duration((until_ms - row.oldest_entered_ms) / 1000)
 
 
 def _choose(cells: Sequence[Cell], width: int) -> tuple[list[Column], list[list[str]]]:
@@ -93,8 +108,10 @@ def _line(texts: Sequence[str], columns: Sequence[Column], widths: Sequence[int]
 
 
 def _figure(cell: Cell, text: str) -> str:
-    """A figure that cannot be trusted stands in brackets."""
-    return text if cell.state.is_live or text == NOTHING else f"({text})"
+    """A figure that cannot be trusted stands in brackets; one that was never known is a dash."""
+    if not cell.is_known:
+        return NOTHING
+    return text if cell.state.is_live or text in (NOTHING, _NOT_APPLICABLE) else f"({text})"
 
 
 def _name(cell: Cell) -> str:
@@ -117,12 +134,7 @@ def _state_short(cell: Cell) -> str:
 
 
 def _longest(cell: Cell) -> str:
-    """Ticks while the row is live; else as old as the row was when last heard."""
-    row = cell.row
-    if row.oldest_entered_ms is None:
-        return NOTHING
-    until_ms = cell.now_ms if cell.state.is_live else min(row.heard_ms or row.as_of_ms, row.as_of_ms)
-    return _figure(cell, duration((until_ms - row.oldest_entered_ms) / 1000))
+    return _figure(cell, longest_wait(cell))
 
 
 def _service(cell: Cell) -> str:
@@ -151,7 +163,8 @@ def _abandonment(cell: Cell) -> str:
     window = cell.row.windows.get(cell.window)
     if window is None:
         return NOTHING
-    return "n/a" if window.abandonment is None else _figure(cell, _with_counts(window.abandonment))
+    ratio = window.abandonment
+    return _figure(cell, _NOT_APPLICABLE if ratio is None else _with_counts(ratio))
 
 
 def _with_counts(ratio: Ratio) -> str:
@@ -172,6 +185,7 @@ def _threshold(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
+_NOT_APPLICABLE = "n/a"
 _SHORT_TITLES = {"waiting": "wait", "longest": "max", "service": "SL"}
 _SHORTEST_NAME = 6
 _COUNTS_DROP, _NAMES_DROP, _LAST_DROP = 4, 6, 7

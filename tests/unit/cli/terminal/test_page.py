@@ -87,12 +87,34 @@ def test_stale_queue_is_never_critical_and_its_figures_stand_still_in_brackets()
         heard_ms=NOW_MS - 252_000,
         freshness=Freshness.STALE,
     )
-    shown = picture(row, alerts=(alert("facturation", state=AlertState.SUPPRESSED),))
-    lines = text(shown).splitlines()
-    assert lines[3].startswith("▒ Stale 4:12  Facturation      (2)   (1:01)  (83%  60/72 in 20 s)")
-    assert "suspended, source silent" in lines[5]
-    later = text(shown, now_ms=NOW_MS + 60_000).splitlines()
-    assert later[3].startswith("▒ Stale 5:12  Facturation      (2)   (1:01)")
+    for said in (AlertState.FIRING, AlertState.ACKNOWLEDGED, AlertState.SUPPRESSED):
+        shown = picture(row, alerts=(alert("facturation", state=said),))
+        lines = text(shown, colour=True).splitlines()
+        assert lines[3].startswith("\x1b[2m▒ Stale 4:12  Facturation      (2)   (1:01)  (83%  60/72 in 20 s)")
+        assert lines[5] == ("▒ Stale  Facturation: longest wait 1:01, limit 2:00, suspended, source silent")
+        later = text(shown, now_ms=NOW_MS + 60_000).splitlines()
+        assert later[3].startswith("▒ Stale 5:12  Facturation      (2)   (1:01)")
+        assert later[5] == lines[5]
+
+
+def test_of_a_queue_never_heard_there_is_no_figure_even_on_a_cut_board() -> None:
+    never = queue(
+        "a", label="A", waiting=0, waits_s=None, freshness=Freshness.UNKNOWN, heard_ms=None, seen=window()
+    )
+    letters = replace(
+        never, queue="b", label="B", windows={WindowName.M15: replace(window(), abandonment=None)}
+    )
+    for cut_ms, word in ((None, ["?", "Never", "heard"]), (NOW_MS - 10_000, ["▒", "Stale"])):
+        lines = text(picture(never, letters, cut_ms=cut_ms)).splitlines()
+        assert lines[3].split() == [*word, "A", *["—"] * 7]
+        assert lines[4].split() == [*word, "B", *["—"] * 7]
+
+
+def test_suspended_alerts_come_last() -> None:
+    silent_row = queue("social", label="Social", freshness=Freshness.STALE, heard_ms=NOW_MS - 252_000)
+    warning = alert("facturation", severity=Severity.WARNING)
+    lines = text(picture(silent_row, BUSY, alerts=(alert("social"), warning))).splitlines()[-2:]
+    assert [line.split(":")[0] for line in lines] == ["▲ Warning  Facturation", "▒ Stale  Social"]
 
 
 def test_live_waits_tick_with_the_clock() -> None:
@@ -199,6 +221,17 @@ def test_cut_board_says_so_and_after_ten_seconds_trusts_nothing() -> None:
     late = text(cut, now_ms=NOW_MS + 10_000)
     assert "▒ Stale 0:11" in late
     assert "(9)" in late
+
+
+def test_on_a_cut_board_alerts_are_suspended_and_nothing_ticks() -> None:
+    cut = picture(BUSY, alerts=(alert("facturation"), alert("gone")), cut_ms=NOW_MS)
+    assert "nobody on it" in text(cut, now_ms=NOW_MS + 9_999)
+    late = text(cut, now_ms=NOW_MS + 10_000).splitlines()[-2:]
+    assert late == [
+        "▒ Stale  Facturation: longest wait 2:11, limit 2:00, suspended, board disconnected",
+        "▒ Stale  gone: longest wait 2:00, limit 2:00, suspended, board disconnected",
+    ]
+    assert text(cut, now_ms=NOW_MS + 70_000).splitlines()[-2:] == late
 
 
 def test_silent_sources_are_named() -> None:
