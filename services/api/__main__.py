@@ -28,7 +28,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     metrics = Metrics(CollectorRegistry())
     board = Board()
     hub = Hub(board, epoch=uuid.uuid4().hex, clock=now_ms, on_sent=metrics.lag.observe)
-    metrics.registry.register(BoardCollector(board, hub, now_ms, options.config.rules))
+    metrics.registry.register(BoardCollector(board, hub, now_ms, options.config))
     command_log = KafkaCommandLog(options.bootstrap)
     commands = Commands(command_log, clock=now_ms)
     consumer = Consumer(options.bootstrap, board, hub=hub, commands=commands, metrics=metrics, clock=now_ms)

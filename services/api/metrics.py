@@ -11,8 +11,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoM
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from schemas.board import QueueRow, Window
-from schemas.config import RuleConfig
+from schemas.board import QueueRow, SourceRow, Window
+from schemas.config import Config
 from schemas.vocabulary import OPEN_ALERT_STATES, Freshness
 from services.api import freshness
 from services.api.board import Board, View
@@ -20,6 +20,7 @@ from services.api.hub import Hub
 from services.runtime.keys import Denial
 
 _CLOSE_CODES = (1003, 1008, 4008)
+_NOT_CONFIGURED = "http"
 _NOT_TRUSTED = " Absent while the queue is stale or was never heard."
 
 WindowFigure = Callable[[Window], float | None]
@@ -93,12 +94,14 @@ class Metrics:
 
 
 class BoardCollector(Collector):
-    """The board's figures at the instant of the scrape. `rules`: those in force, whose count starts at 0."""
+    """The board's figures at the instant of the scrape.
 
-    def __init__(
-        self, board: Board, hub: Hub, clock: Callable[[], int], rules: Iterable[RuleConfig] = ()
-    ) -> None:
-        self._rules = [(rule.id, str(rule.severity)) for rule in rules]
+    `config`: its rules, whose count starts at 0, and its sources, the only ones that have a name here.
+    """
+
+    def __init__(self, board: Board, hub: Hub, clock: Callable[[], int], config: Config) -> None:
+        self._rules = [(rule.id, str(rule.severity)) for rule in config.rules]
+        self._configured = {(source.id, source.site) for source in config.sources}
         self._board = board
         self._hub = hub
         self._clock = clock
@@ -148,22 +151,33 @@ class BoardCollector(Collector):
         return family
 
     def _sources(self, now_ms: int) -> Iterator[GaugeMetricFamily]:
+        """Whoever posts chooses a name, so those that are not configured are one, `http`: as the worst of
+        them and the longest unheard."""
         up = GaugeMetricFamily(
             "vigie_source_up",
-            "1 while the source is heard within its limit, else 0.",
+            "1 while the source is heard within its limit, else 0; http: all that are not configured.",
             labels=["source", "site"],
         )
         age = GaugeMetricFamily(
             "vigie_source_age_seconds", "Since the source was last heard, seconds.", labels=["source", "site"]
         )
-        for site, row in self._board.sites.items():
-            worker = self._board.worker_freshness(site, now_ms)
-            for source in row.sources:
-                fresh = freshness.of_row(source, worker, now_ms)
-                up.add_metric([source.source, site], fresh in (Freshness.LIVE, Freshness.CATCHING_UP))
-                if source.heard_ms is not None:
-                    age.add_metric([source.source, site], max(0, now_ms - source.heard_ms) / 1000)
+        for labels, rows in self._sources_by_label().items():
+            worker = self._board.worker_freshness(labels[1], now_ms)
+            fresh = {freshness.of_row(row, worker, now_ms) for row in rows}
+            up.add_metric(labels, fresh <= {Freshness.LIVE, Freshness.CATCHING_UP})
+            heard = [row.heard_ms for row in rows if row.heard_ms is not None]
+            if heard:
+                age.add_metric(labels, max(0, now_ms - min(heard)) / 1000)
         yield from (up, age)
+
+    def _sources_by_label(self) -> dict[tuple[str, str], list[SourceRow]]:
+        found: dict[tuple[str, str], list[SourceRow]] = {}
+        for site, row in self._board.sites.items():
+            for source in row.sources:
+                is_configured = (source.source, site) in self._configured
+                name = source.source if is_configured else _NOT_CONFIGURED
+                found.setdefault((name, site), []).append(source)
+        return found
 
     def _clients(self) -> Iterator[Metric]:
         clients = GaugeMetricFamily("vigie_board_clients", "Boards connected now.")

@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from schemas.board import Alert
-from schemas.config import Config, HttpConfig
+from schemas.config import Config, HttpConfig, SourceConfig
 from schemas.events import AlertAcknowledge, AlertCommand
 from schemas.vocabulary import AlertState, Freshness
 from tests.doubles.served import ServedApi
@@ -25,7 +25,8 @@ def api(tmp_path: Path) -> ServedApi:
     """An api whose clock stands still, with a site, three queues, an agent and an alert."""
     (tmp_path / "index.html").write_text("<!doctype html><title>Vigie</title>")
     (tmp_path / "wallboard.js").write_text("export {};")
-    config = Config(http=HttpConfig(origins=["https://board.example"]))
+    pbx = SourceConfig(id="pbx1", kind="asterisk_ami", site="paris")
+    config = Config(http=HttpConfig(origins=["https://board.example"]), sources=[pbx])
     served = ServedApi(config=config, clock=lambda: NOW, wallboard=tmp_path, answer_s=0.05)
     served.put(site_row(alerts=[alert()]), queue_row(entered_ms=[NOW - 61_200]), queue_row("billing"))
     served.put(site_row("lyon"), queue_row(site="lyon"), agent_row())

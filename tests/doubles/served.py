@@ -43,8 +43,8 @@ class ServedApi:
         self.metrics = Metrics(CollectorRegistry())
         self.board = Board()
         self.hub = Hub(self.board, epoch="epoch1", clock=clock, on_sent=self.metrics.lag.observe)
-        rules = (config or Config()).rules
-        self.metrics.registry.register(BoardCollector(self.board, self.hub, clock, rules))
+        collector = BoardCollector(self.board, self.hub, clock, config or Config())
+        self.metrics.registry.register(collector)
         self.log = MemoryCommandLog()
         self.commands = Commands(self.log, clock=clock, answer_s=answer_s)
         self.log.answered = self.put_alert
