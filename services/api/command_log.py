@@ -27,20 +27,23 @@ class KafkaCommandLog:
         self._lock = asyncio.Lock()
 
     async def write(self, command: AlertCommand) -> None:
-        """The broker has the command. Raises `Unavailable` otherwise (it may have it all the same)."""
+        """The broker has the command. Raises `Unavailable` otherwise; what was sent may have arrived."""
+        is_sent = False
         try:
             async with asyncio.timeout(self._write_s + 1):
                 producer = await self._connected()
                 key = command.site.encode()
                 partitions = await producer.partitions_for(EVENTS.name)
                 place = partition_of(key, len(partitions))
+                is_sent = True
                 await producer.send_and_wait(EVENTS.name, codec.encode(command), key=key, partition=place)
         except (KafkaError, OSError, TimeoutError) as error:
             log.warning(
                 "command_not_written", command=command.command, detail=str(error) or type(error).__name__
             )
             await self.close()
-            raise Unavailable("the log does not answer; nothing was saved") from error
+            outcome = "this may not have been saved" if is_sent else "nothing was saved"
+            raise Unavailable(f"the log does not answer; {outcome}") from error
 
     async def close(self) -> None:
         """Gives the connection up. May be called twice."""

@@ -15,7 +15,7 @@ from schemas.board import Alert
 from schemas.events import API_SOURCE, AlertAcknowledge, AlertCommand, Name
 
 ANSWER_S = 2.0
-"""How long a person waits for the worker's answer before being told that it is on its way."""
+"""How long a person waits for the log and the worker together before being told: it is on its way."""
 
 
 class Action(Struct, frozen=True, forbid_unknown_fields=True):
@@ -27,7 +27,8 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
 
 class CommandLog(Protocol):
     async def write(self, command: AlertCommand) -> None:
-        """The log holds the command when this returns. Raises `Unavailable` when it does not answer."""
+        """The log holds the command when this returns. Raises `Unavailable` when it does not answer;
+        `detail` says whether the command may be in the log all the same."""
 
 
 class Commands:
@@ -38,9 +39,10 @@ class Commands:
         self._clock = clock
         self._answer_s = answer_s
         self._waiting: dict[str, asyncio.Future[Alert]] = {}
+        self._writing: set[asyncio.Task[None]] = set()
 
     async def acknowledge(self, alert: Alert, *, by: str, note: str | None) -> Alert | None:
-        """The worker's answer, `accepted` or not; None when it takes longer than people wait.
+        """The worker's answer, `accepted` or not; None when log and worker take longer than people wait.
 
         Raises `Unavailable` when the log does not take the command.
         """
@@ -66,13 +68,26 @@ class Commands:
             waiting.set_result(alert)
 
     async def _send(self, command: AlertCommand) -> Alert | None:
+        """A write that takes too long goes on by itself: cut off half way, nobody would know what became
+        of it. An answer shows that the log has the command, whatever the write says."""
         answer: asyncio.Future[Alert] = asyncio.get_running_loop().create_future()
         self._waiting[command.command] = answer
+        writing = asyncio.create_task(self._log.write(command))
+        self._writing.add(writing)
+        writing.add_done_callback(self._written)
         try:
-            await self._log.write(command)
             async with asyncio.timeout(self._answer_s):
+                await asyncio.wait((writing, answer), return_when=asyncio.FIRST_COMPLETED)
+                if not answer.done():
+                    writing.result()
                 return await answer
         except TimeoutError:
             return None
         finally:
             del self._waiting[command.command]
+
+    def _written(self, writing: asyncio.Task[None]) -> None:
+        """A failure after the answer has nobody left to hear it; the command log has logged it."""
+        self._writing.discard(writing)
+        if not writing.cancelled():
+            writing.exception()

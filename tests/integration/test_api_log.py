@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from schemas import codec
 from schemas.errors import Unavailable
-from schemas.events import AlertAcknowledge
+from schemas.events import API_SOURCE, AlertAcknowledge
 from schemas.topics import ALERTS, EVENTS, SNAPSHOTS, partition_of
 from schemas.vocabulary import AlertState, Freshness
 from services.api.board import Board
@@ -170,10 +170,13 @@ async def test_the_board_waits_for_its_broker_and_outlives_it(own_broker: Embedd
         async with writer(own_broker.bootstrap) as producer:
             await put(producer, codec.site_key(site), site_row(site, now_ms=now_ms()))
             await until(lambda: site in replica.board.sites)
+        await replica.log.write(command(site))
         await asyncio.to_thread(own_broker.stop)
         await until(lambda: replica.board.site_freshness(site, now_ms()) is Freshness.STALE)
         await until(lambda: replica.consumer.missing())
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match="may not have been saved"):  # it was sent on a known connection
+            await replica.log.write(command(site))
+        with pytest.raises(Unavailable, match="nothing was saved"):
             await replica.commands.acknowledge(alert(site=site), by="Léa", note=None)
         assert site in replica.board.sites
         await asyncio.to_thread(own_broker.start)
@@ -181,6 +184,20 @@ async def test_the_board_waits_for_its_broker_and_outlives_it(own_broker: Embedd
             await put(producer, codec.site_key(site), site_row(site, now_ms=now_ms(), behind_s=1.5))
             await until(lambda: replica.board.sites[site].behind_s == 1.5)
         await replica.ready()
+
+
+def command(site: str) -> AlertAcknowledge:
+    return AlertAcknowledge(
+        id="1",
+        source=API_SOURCE,
+        site=site,
+        occurred_ms=now_ms(),
+        received_ms=now_ms(),
+        alert_id="a",
+        command="c",
+        by="Léa",
+        note=None,
+    )
 
 
 def unreadable(replica: Replica) -> float:
