@@ -115,6 +115,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     `position`: its place in the configuration, which is that on the wall; null for others.
     `entered_ms`: the waiting contacts' instants (oldest first, 200 at most, skew applied), from
     which the api keeps `pre_breach` and `longest_wait_s` true between rows.
+    `told_ms`: `occurred_ms` of the newest event that named the queue; null where none did yet.
     """
 
     site: str
@@ -142,6 +143,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     trend: Trend
     entered_ms: list[int] = []
     position: int | None = None
+    told_ms: int | None = None
 
 
 class SourceRow(Struct, frozen=True, kw_only=True):

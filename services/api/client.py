@@ -19,19 +19,24 @@ MAX_ALERTS = 200
 
 
 class Batch:
-    """The rows that left together for one view, written once for all its readers."""
+    """The rows that left together for one view, written once for all its readers.
 
-    __slots__ = ("body", "keys")
+    `told_ms`: when the oldest event occurred of which they tell for the first time; None: of none.
+    """
 
-    def __init__(self, keys: tuple[Key, ...], body: str) -> None:
+    __slots__ = ("body", "keys", "told_ms")
+
+    def __init__(self, keys: tuple[Key, ...], body: str, told_ms: int | None = None) -> None:
         self.keys = keys
         self.body = body
+        self.told_ms = told_ms
 
 
 class Client:
     """One connection: what it still has to be sent (newest wins) and the `seq` of its last frame.
 
     `writer` is the task that sends; `sending_since_ms` says since when it has been in one send.
+    `taken_told_ms`: `told_ms` of the frames taken last.
     """
 
     __slots__ = (
@@ -41,10 +46,12 @@ class Client:
         "_hub",
         "_keys",
         "_snapshot",
+        "_told_ms",
         "_waiter",
         "prev",
         "sending_since_ms",
         "stalled",
+        "taken_told_ms",
         "view",
         "writer",
     )
@@ -61,6 +68,8 @@ class Client:
         self._batch: Batch | None = None
         self._alerts: deque[str] | None = None
         self._beat = False
+        self._told_ms: int | None = None
+        self.taken_told_ms: int | None = None
         self._waiter: asyncio.Future[None] | None = None
 
     def post(self, batch: Batch) -> None:
@@ -70,6 +79,8 @@ class Client:
         else:
             self._hub.dropped += 1
             self._merge(batch)
+        if batch.told_ms is not None:  # of what was overtaken unsent, the newer rows tell too
+            self._told_ms = min(batch.told_ms, self._told_ms or batch.told_ms)
         self._hub.call(self)
 
     def post_alert(self, text: str) -> None:
@@ -99,8 +110,10 @@ class Client:
     def take(self, now_ms: int) -> list[str]:
         """The frames to send now, chained by `prev`; afterwards nothing waits."""
         seq = self._hub.seq
+        self.taken_told_ms, self._told_ms = self._told_ms, None
         if self._snapshot is not None:
             frames = [self._snapshot_frame(self._snapshot, seq, now_ms)]
+            self.taken_told_ms = None
         else:
             frames = self._changes(seq, now_ms)
         if self._beat:

@@ -49,7 +49,7 @@ class Hub:
         self._left_ms: dict[Key, int] = {}
         self._texts: dict[Key, str] = {}
         self._standings: dict[Key, tuple[object, ...]] = {}
-        self._as_of_ms: dict[Key, int] = {}
+        self._told_ms: dict[Key, int | None] = {}
         self._snapshots: dict[View, tuple[int, int, str]] = {}
         self._wake = asyncio.Event()
         self._called: dict[Client, None] = {}
@@ -80,6 +80,11 @@ class Hub:
         if not clients:
             self._clients.pop(client.view, None)
             self._snapshots.pop(client.view, None)
+
+    def sent(self, told_ms: int | None) -> None:
+        """Frames that tell of an event of that instant have been sent; None: of nothing new."""
+        if told_ms is not None:
+            self._on_sent(max(0, self.clock() - told_ms) / 1000)
 
     def wake(self) -> None:
         """Something was applied to the board: look at it soon."""
@@ -135,8 +140,7 @@ class Hub:
             key for key, change in self.board.changed.items() if change.urgent or self._may_leave(key, now_ms)
         ]
         if keys:
-            self._write(keys, now_ms)
-            self._share(keys, now_ms)
+            self._share(keys, self._write(keys, now_ms), now_ms)
 
     def body(self, keys: Sequence[Key], now_ms: int) -> str:
         """The body of an update with the newest rows of `keys`, from texts written when they left."""
@@ -164,8 +168,10 @@ class Hub:
     def _may_leave(self, key: Key, now_ms: int) -> bool:
         return not 0 <= now_ms - self._left_ms.get(key, 0) < ROW_PACE_MS
 
-    def _write(self, keys: list[Key], now_ms: int) -> None:
-        """Writes the rows of `keys` once; a row that is gone has no text."""
+    def _write(self, keys: list[Key], now_ms: int) -> dict[Key, int]:
+        """Writes the rows of `keys` once; a row that is gone has no text. Returns what is news in them:
+        the instant of the event that each tells of for the first time."""
+        news = {}
         for key in keys:
             del self.board.changed[key]
             self._left_ms[key] = now_ms
@@ -173,20 +179,29 @@ class Hub:
             if text is not None:
                 self._texts[key] = text
                 self._standings[key] = self.board.standing(key, now_ms)
+                told_ms = self._newly_told_ms(key)
+                if told_ms is not None:
+                    news[key] = told_ms
             else:
-                for known in (self._texts, self._standings, self._left_ms, self._as_of_ms):
+                for known in (self._texts, self._standings, self._left_ms, self._told_ms):
                     known.pop(key, None)
+        return news
+
+    def _newly_told_ms(self, key: Key) -> int | None:
+        """When that occurred which a queue's row tells for the first time. What the first row of a queue
+        tells was told before we were there."""
+        if key[0] != "queue":
+            return None
+        told_ms = self.board.queues[key[1], key[2]].told_ms
+        is_news = told_ms is not None and key in self._told_ms and told_ms > (self._told_ms[key] or 0)
+        self._told_ms[key] = told_ms
+        return told_ms if is_news else None
 
     def _text(self, key: Key, now_ms: int) -> str | None:
         if key[0] == "site":
             return wire.site_text(self.board, key[1], now_ms) if self.board.has_site(key[1]) else None
         row = self.board.queues.get((key[1], key[2]))
-        if row is None:
-            return None
-        if self._clients and self._as_of_ms.get(key) != row.as_of_ms:
-            self._as_of_ms[key] = row.as_of_ms
-            self._on_sent(max(0, now_ms - row.as_of_ms) / 1000)
-        return wire.queue_text(self.board, row, now_ms)
+        return None if row is None else wire.queue_text(self.board, row, now_ms)
 
     def _share_alert(self, alert: Alert) -> None:
         text = wire.alert_text(alert)
@@ -195,7 +210,7 @@ class Hub:
                 for client in clients:
                     client.post_alert(text)
 
-    def _share(self, keys: list[Key], now_ms: int) -> None:
+    def _share(self, keys: list[Key], news: dict[Key, int], now_ms: int) -> None:
         gone = [key[1] for key in keys if key[0] == "site" and key not in self._texts]
         for view, clients in self._clients.items():
             seen = tuple(key for key in keys if view.shows_key(key))
@@ -203,7 +218,8 @@ class Hub:
                 for client in clients:
                     client.post_snapshot()  # an update has no word for a site that is no more
             elif seen:
-                batch = Batch(seen, self.body(seen, now_ms))
+                told = min((news[key] for key in seen if key in news), default=None)
+                batch = Batch(seen, self.body(seen, now_ms), told)
                 for client in clients:
                     client.post(batch)
 

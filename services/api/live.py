@@ -114,6 +114,7 @@ async def _send_waiting(client: Client, hub: Hub, send: Send) -> None:
         client.sending_since_ms = hub.clock()
         await send({"type": "websocket.send", "text": frame})
         client.sending_since_ms = None
+    hub.sent(client.taken_told_ms)
 
 
 async def _close(code: int, send: Send) -> None:

@@ -52,7 +52,7 @@ class Metrics:
         self.registry = registry
         self.lag = Histogram(
             "vigie_board_lag_seconds",
-            "From the instant of a queue's row to its leaving for the boards, seconds.",
+            "From an event to its sending in a frame, seconds: per frame, of the oldest that it newly tells.",
             buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )

@@ -78,6 +78,8 @@ class Queue:
         """What gave an unconfigured queue its channel."""
         self.is_retired = False
         """Whether it has left the file and nobody has entered it, or named it for an agent, since."""
+        self.told_ms = 0
+        """`occurred_ms` of the newest event that named it; 0 before the first."""
         self.is_changed = True
         """Whether its own record (not its buckets) has to be stored."""
         self.version = 0
@@ -107,6 +109,12 @@ class Queue:
         """Something changed that its record and its row hold."""
         self.is_changed = True
         self.version += 1
+
+    def tell(self, occurred_ms: int) -> None:
+        """An event that counts names the queue."""
+        if occurred_ms > self.told_ms:
+            self.told_ms = occurred_ms
+            self.touch()
 
     def since_ms(self, skews: dict[str, int]) -> list[int]:
         """When those waiting entered, on our clock, oldest first (SEMANTICS.md §2)."""

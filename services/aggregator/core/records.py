@@ -58,6 +58,7 @@ class StoredQueue(Struct, array_like=True):
     sources: list[str]
     channel_weight: int = 0
     is_of_file: bool = False
+    told_ms: int = 0
 
 
 class StoredAgent(Struct, array_like=True):

@@ -105,6 +105,7 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         trend=trend,
         entered_ms=since[:MAX_ENTERED],
         position=queue.position,
+        told_ms=queue.told_ms or None,
     )
 
 

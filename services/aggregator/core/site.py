@@ -183,6 +183,7 @@ class Site:
             self._heard_of(queue, event.source)
             if isinstance(event, ev.QueueEntered):
                 self._take_back(queue, now_ms)
+            queue.tell(event.occurred_ms)
             if told is not None:
                 self._channel_told(queue, told, (0, event.occurred_ms, event.id), now_ms)
         agent_name = getattr(event, "agent", None)

@@ -113,6 +113,7 @@ def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
         sorted(queue.sources),
         queue.channel_told[0] if queue.channel_told else 0,
         queue.is_configured or queue.is_retired,
+        queue.told_ms,
     )
 
 
@@ -126,6 +127,7 @@ def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) ->
     queue.terms = record.terms
     queue.days = {d.number: d for d in record.days}
     queue.sources = set(record.sources)
+    queue.told_ms = record.told_ms
     _restore_times(queue.state_time, record)
 
 

@@ -247,15 +247,47 @@ def test_leaving_twice_is_leaving_once() -> None:
     assert bench.hub.clients == 0
 
 
-def test_the_lag_of_a_row_is_measured_once_and_only_when_somebody_looks() -> None:
-    bench = Bench(site_row(), queue_row())
+def test_an_event_s_lag_is_measured_when_the_frame_that_tells_of_it_is_sent() -> None:
+    bench = Bench(site_row(), queue_row(told_ms=NOW - 5000), queue_row("billing"))
+    client, _ = bench.join()
+    bench.hub.sent(client.taken_told_ms)  # what stood on the board before is no news
+    bench.put(queue_row(waiting=1, told_ms=NOW - 40), queue_row("billing", waiting=1, told_ms=NOW - 90))
+    bench.step(10)
     assert bench.lags == []
-    bench.join()
-    bench.put(queue_row(waiting=1, now_ms=NOW - 40))
-    bench.step()
-    bench.put(queue_row(waiting=2, now_ms=NOW - 40))
-    bench.step()
+    client.take(bench.now_ms)
+    bench.now_ms += 30  # it took the socket that long to take it
+    bench.hub.sent(client.taken_told_ms)
+    assert bench.lags == [0.13]
+
+
+def test_the_same_event_is_measured_once_and_of_what_was_overtaken_the_oldest() -> None:
+    bench = Bench(site_row(), queue_row(told_ms=NOW - 5000), queue_row("billing"))
+    client, _ = bench.join()
+    for waiting, told_ms in ((1, NOW - 40), (2, NOW - 20), (3, NOW - 20)):
+        bench.put(queue_row(waiting=waiting, told_ms=told_ms))
+        bench.step()
+    client.take(bench.now_ms)
+    bench.hub.sent(client.taken_told_ms)
+    bench.put(queue_row(waiting=4, told_ms=NOW - 20))
+    bench.step(1)
+    client.take(bench.now_ms)
+    bench.hub.sent(client.taken_told_ms)
     assert bench.lags == [0.04]
+
+
+def test_nobody_s_lag_is_measured_by_what_they_do_not_see() -> None:
+    bench = Bench(site_row(), queue_row(told_ms=NOW - 5000), queue_row("billing", told_ms=NOW - 5000))
+    client, _ = bench.join(View(queues=frozenset({"billing"})))
+    bench.put(queue_row(waiting=1, told_ms=NOW - 40))
+    bench.step()
+    client.take(bench.now_ms)
+    bench.hub.sent(client.taken_told_ms)
+    bench.put(queue_row("billing", waiting=1, told_ms=NOW - 10))
+    bench.step()
+    client.post_snapshot()  # a snapshot says what is, not what is new
+    client.take(bench.now_ms)
+    bench.hub.sent(client.taken_told_ms)
+    assert bench.lags == []
 
 
 def test_time_that_runs_backwards_stops_nothing() -> None:
