@@ -148,6 +148,14 @@ class RunningSystem:
         answers = {name: await self.get(name, "/health/ready") for name in SERVICES}
         return {name: text for name, (status, text) in answers.items() if status != 200}
 
+    async def well(self) -> None:
+        """Every service is ready (again)."""
+
+        async def is_well() -> bool:
+            return not await self.unready()
+
+        await until(is_well, "every service is ready again")
+
     async def lag(self) -> float:
         """Events in the log that are not folded yet."""
         _, text = await self.get("aggregator", "/metrics")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.end_to_end.browser import Watched
-from tests.end_to_end.running_system import SITE, RunningSystem, until
+from tests.end_to_end.running_system import SITE, RunningSystem
 
 pytestmark = [
     pytest.mark.broker,
@@ -94,12 +95,41 @@ async def test_a_kafka_that_stands_still_is_shown_as_stale_and_its_return_as_liv
     await system.tell("queue.entered", contact="after", queue=QUEUE)
     await expect(page.locator('.figure[data-figure="waiting"] .digits')).to_have_text("1")
     await system.tell("queue.left", contact="after", queue=QUEUE, outcome="abandoned")
-
-    async def is_well() -> bool:
-        return not await system.unready()
-
-    await until(is_well, "every service is ready again")
+    await system.well()
     assert system.pids == before
+
+
+async def test_a_killed_api_is_missed_and_its_return_is_the_whole_board_anew(
+    system: RunningSystem, page: Page
+) -> None:
+    """Its `epoch` is another then; what changed while it was away is on the page, and goes on changing."""
+    waiting = page.locator('.figure[data-figure="waiting"] .digits')
+    offered = page.locator('.figure[data-figure="abandonment"] .below')
+    await expect(waiting).to_have_text("0")
+    rates = await offered.text_content()
+    epoch, before = await epoch_of(system), system.pids
+    async with page.expect_websocket(timeout=PATIENT_MS):  # it opens another
+        system.signal("api", signal.SIGKILL)
+        await system.tell("queue.entered", contact="meanwhile", queue=QUEUE)
+    await expect(waiting).to_have_text("1", timeout=PATIENT_MS)
+    await expect(page.locator("#link")).to_have_text(re.compile("^Live"), timeout=PATIENT_MS)
+    await expect(page.locator('article.queue[data-state="stale"]')).to_have_count(0, timeout=PATIENT_MS)
+    assert await epoch_of(system) != epoch
+    await system.tell("queue.left", contact="meanwhile", queue=QUEUE, outcome="abandoned")
+    await expect(waiting).to_have_text("0")
+    row = await system.row(QUEUE)
+    ratio = row["windows"]["15m"]["abandonment"]
+    await expect(offered).to_have_text(f"{ratio['numerator']}/{ratio['denominator']}")
+    assert await offered.text_content() != rates
+    await system.well()
+    after = system.pids
+    assert {name for name in before if before[name] != after[name]} == {"api"}
+
+
+async def epoch_of(system: RunningSystem) -> str:
+    """Which run of the api answers."""
+    epoch: str = json.loads((await system.get("api", "/api/v1/board?queues=none"))[1])["epoch"]
+    return epoch
 
 
 async def open_alerts(system: RunningSystem) -> list[dict[str, str]]:
