@@ -220,8 +220,33 @@ async def test_an_empty_board_says_what_to_do(open_board: OpenBoard) -> None:
     board = await open_board(SCENES["empty"](), "lang=en")
     await expect(board.page.locator("#notice-title")).to_have_text("This board has no queue yet")
     await expect(board.page.locator("#notice-link")).to_be_hidden()
+    await expect(board.page.locator("#notice-choose")).to_be_hidden()  # there is none to choose
     filtered = await open_board(TWO, "lang=en&queues=nowhere")
     await expect(filtered.page.locator("#notice-link")).to_have_text("See every queue")
+
+
+async def test_an_empty_board_lets_its_queues_be_chosen(open_board: OpenBoard) -> None:
+    board = await open_board(TWO, "lang=fr&queues=nowhere&site=paris", view="desk")
+    page = board.page
+    await page.click("#notice-choose >> text=Choisir les files")
+    await expect(page.locator("#choose-list label")).to_have_text(["Facturation", "Service client"])
+    await expect(page.locator("#choose-ok")).to_be_disabled()
+    await expect(page.locator("#choose-list input").first).to_be_focused()
+    await page.keyboard.press("Space")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("article.queue .name")).to_have_text(["Facturation"])
+    assert "queues=facturation" in page.url
+    assert "site=paris" in page.url
+
+
+async def test_a_list_of_queues_that_cannot_be_read_says_so(open_board: OpenBoard) -> None:
+    board = await open_board(TWO, "lang=fr&queues=nowhere")
+    await board.page.route("**/api/v1/board*", lambda route: route.abort())
+    await board.page.click("#notice-choose")
+    await expect(board.page.locator("#choose-hint")).to_have_text("La liste n’a pas pu être lue, réessayez.")
+    await board.page.click("#choose-cancel")
+    await expect(board.page.locator("#choose-dialog")).to_be_hidden()
+    assert "queues=nowhere" in board.page.url
 
 
 async def test_catching_up_shows_how_far_behind_and_does_not_tick(open_board: OpenBoard) -> None:

@@ -5,6 +5,7 @@ import { alertsOf, stripItems, untakenCriticals } from "./alerts.js";
 import { Announcer } from "./announce.js";
 import { Band } from "./band.js";
 import { emptyBoard, take, takeAlert } from "./board.js";
+import { ChooseDialog } from "./choose.js";
 import { ServerClock } from "./clock.js";
 import { Commands, postJson } from "./commands.js";
 import { HelpDialog, Memory, NameDialog } from "./dialogs.js";
@@ -38,6 +39,11 @@ const wall = new Wall(nodes);
 const band = new Band(nodes, { onRetry: () => live.retryNow() });
 const nameDialog = new NameDialog(nodes, memory);
 const helpDialog = new HelpDialog(nodes, memory);
+const chooseDialog = new ChooseDialog(nodes, {
+  site: options.site,
+  wanted: options.queues,
+  onChosen: (queues) => location.assign(withParameter(location.search, "queues", queues.join(","))),
+});
 const announcer = new Announcer({ alert: nodes["spoken-alert"], status: nodes["spoken-status"] });
 const roving = new Roving(nodes["queue-list"]);
 const commands = new Commands({ post: postJson, onAlert: hearAlert, onChange: renderSoon });
@@ -185,7 +191,7 @@ function tick() {
 }
 
 document.documentElement.lang = lang;
-for (const part of [header, wall, band, nameDialog, helpDialog]) part.label({ texts, lang });
+for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog]) part.label({ texts, lang });
 listen({
   areOn: () => helpDialog.keysAreOn,
   onWindow: chooseWindow,

@@ -80,6 +80,11 @@ const fr = {
   more: (n) => `+${n}`,
   moreWord: (n) => plural(n, "autre", "autres"),
   allAlerts: (n) => `Toutes les alertes (${n})`,
+  chooseQueues: "Choisir les files",
+  chooseTitle: "Files à surveiller",
+  chooseShow: "Afficher",
+  chooseNone: "Aucune file n’est encore connue.",
+  chooseFailed: "La liste n’a pas pu être lue, réessayez.",
   fewerAlerts: "Trois premières alertes",
   colon: `${N}: `,
   metrics: {
@@ -224,6 +229,11 @@ const en = {
   more: (n) => `+${n}`,
   moreWord: () => "more",
   allAlerts: (n) => `All alerts (${n})`,
+  chooseQueues: "Choose queues",
+  chooseTitle: "Queues to watch",
+  chooseShow: "Show",
+  chooseNone: "No queue is known yet.",
+  chooseFailed: "The list could not be read, try again.",
   fewerAlerts: "First three alerts",
   colon: ": ",
   metrics: {

@@ -96,7 +96,10 @@ export class Wall {
     setShape(this.noticeShape, notice === "denied" ? "closed" : "");
     setText(nodes["notice-title"], title);
     setText(nodes["notice-text"], text);
-    setShown(nodes["notice-link"], notice === "empty" && Boolean(wanted));
+    const isNarrowed = notice === "empty" && Boolean(wanted); // others may be known
+    setShown(nodes["notice-choose"], isNarrowed);
+    setText(nodes["notice-choose"], texts.chooseQueues);
+    setShown(nodes["notice-link"], isNarrowed);
     setText(nodes["notice-link"], texts.seeAll);
     setAttribute(nodes["notice-link"], "href", "?");
   }
