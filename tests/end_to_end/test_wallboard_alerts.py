@@ -159,7 +159,7 @@ async def test_the_lever_and_who_is_on_it_are_told(open_board: OpenBoard) -> Non
     first = board.page.locator(".strip .alert >> nth=0")
     await expect(first.locator(".alert-detail")).to_have_text(
         re.compile(
-            r"^Critique depuis 1:1\d · personne ne s’en occupe · levier\s: 4 disponibles sur Service client$"
+            r"^Critique depuis 1:1\d · personne ne s’en occupe · levier\s: 4 disponibles au Service client$"
         )
     )
     await expect(board.page.locator(".alert-aside:visible")).to_have_text("Léa M. depuis 14:27")

@@ -73,6 +73,25 @@ async def test_every_number_reads_as_the_specification_says(run_module: RunModul
     assert shown == [expected for _, _, expected in TABLE]
 
 
+async def test_hands_are_free_at_a_queue_by_its_article(run_module: RunModule) -> None:
+    names = [
+        "Service client",
+        "Facturation",
+        "Ventes",
+        "Réseaux sociaux",
+        "Assistance",
+        "E-mail",
+        "Livraison",
+    ]
+    said = await run_module(
+        "texts.js", "return a[0].map((name) => m.TEXTS.fr.lever(2, name).split('disponibles ')[1]);", names
+    )
+    assert said == [
+        *("au Service client", "à la Facturation", "aux Ventes", "aux Réseaux sociaux"),
+        *("à l’Assistance", "à l’E-mail", "à la Livraison"),
+    ]
+
+
 async def test_both_languages_have_the_same_texts(run_module: RunModule) -> None:
     french, english = await run_module(
         "texts.js",

@@ -114,6 +114,11 @@ async def test_what_cannot_be_known_is_a_dash_and_true_zeros_stay(open_board: Op
     await expect(empty.locator('.figure[data-figure="waiting"] .digits')).to_have_text("0")
     await expect(empty.locator('.figure[data-figure="service"] .digits')).to_have_text("—")
     await expect(empty.locator('.figure[data-figure="service"] .below')).to_have_text("n = 0")
+    nobody = "Aucun contact depuis 15\u00a0min. n = 0"
+    await expect(empty.locator(".word")).to_have_attribute("title", nobody)
+    await expect(empty.locator('.figure[data-figure="service"] button')).to_have_attribute(
+        "aria-label", f"Taux de service, Ventes, {nobody}"
+    )
     letters = article(root, "courrier")
     await expect(letters.locator('.figure[data-figure="abandonment"] .digits')).to_have_text("s.\u00a0o.")
 

@@ -42,10 +42,18 @@ function asa({ window }, { texts, lang }) {
   };
 }
 
-function service({ window }, { texts, lang }) {
+/** A rate of nobody. Where nobody came at all, that is said. */
+function none({ window }, { texts, window: name }) {
+  const isQuiet = window.offered === 0;
+  return { ...blank(), below: texts.none, spoken: isQuiet ? texts.noContact(texts.minutes(windowMinutes(name))) : null };
+}
+
+function service(view, context) {
+  const { window } = view;
+  const { texts, lang } = context;
   const level = window?.service_level;
   if (!level) return blank();
-  if (!(level.denominator > 0)) return { ...blank(), below: texts.none };
+  if (!(level.denominator > 0)) return none(view, context);
   const within = format.threshold(level.threshold_s, lang);
   const parts = format.percent(level, lang);
   const spokenWithin = spokenDuration(level.threshold_s, texts);
@@ -56,13 +64,15 @@ function service({ window }, { texts, lang }) {
   };
 }
 
-function abandonment({ window }, { texts, lang }) {
+function abandonment(view, context) {
+  const { window } = view;
+  const { texts, lang } = context;
   const rate = window?.abandonment;
   if (rate === undefined) return blank();
   if (rate === null) {
     return { parts: [[texts.notApplicable, false]], isNotApplicable: true, below: "", spoken: texts.notApplicableLong };
   }
-  if (!(rate.denominator > 0)) return { ...blank(), below: texts.none };
+  if (!(rate.denominator > 0)) return none(view, context);
   const parts = format.percent(rate, lang);
   return {
     parts,

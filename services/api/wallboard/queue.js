@@ -123,8 +123,10 @@ export class QueueArticle {
     setText(this.age, age);
   }
 
+  /** For speech. */
   #words(view, context) {
-    return [context.texts.states[view.state], stateDetail(view, context)].filter(Boolean).join(" · ");
+    const detail = view.state === "no_data" ? noContact(context) : stateDetail(view, context);
+    return [context.texts.states[view.state], detail].filter(Boolean).join(" · ");
   }
 
   #showWords(view, context) {
@@ -132,6 +134,7 @@ export class QueueArticle {
     const whole = wholeSentence(view, context);
     const detail = isTv ? tileDetail(view, context) : stateDetail(view, context);
     setText(this.word, !isTv && whole ? whole : texts.states[view.state]);
+    setAttribute(this.word, "title", view.state === "no_data" ? noContact(context) : null);
     const letters = this.name.textContent.length + this.word.textContent.length;
     const isTight = isTv && !context.isRoomy;
     setAttribute(this.node, "data-tight", isTight && letters > ROOM.head ? "" : null);
@@ -210,12 +213,18 @@ function whyFrozen(view, texts) {
   return view.reason === "worker" ? texts.workerSilent : texts.sourceSilent(view.silent);
 }
 
+/** « Aucun contact depuis 15 min. n = 0 ». */
+function noContact({ texts, window }) {
+  return texts.noContact(texts.minutes(windowMinutes(window)));
+}
+
 /** States whose whole sentence replaces the word where there is room for it. */
 function wholeSentence(view, context) {
   const { texts, lang } = context;
   if (view.state === "stale" && view.ageMs !== null) return texts.staleSince(elapsed(view.ageMs, lang));
   if (view.state === "catching_up") return texts.behind(format.age(view.row.behind_s, lang));
   if (view.state === "closed" && view.row.changes_ms !== null) return closedUntil(view, context);
+  if (view.state === "no_data") return texts.noContactFor(texts.minutes(windowMinutes(context.window)));
   return null;
 }
 
@@ -226,9 +235,8 @@ function closedUntil({ row, timeZone }, { texts, lang, nowMs }) {
 }
 
 /** What follows the word in a row: who is on it, else since when. */
-function stateDetail(view, { texts, lang, nowMs, window }) {
+function stateDetail(view, { texts, lang, nowMs }) {
   const { alert } = view;
-  if (view.state === "no_data") return texts.minutes(windowMinutes(window));
   if (!alert) return "";
   if (alert.state === "acknowledged") return texts.isOnIt(alert.acknowledged_by);
   if (alert.state === "snoozed") return texts.states.snoozed;

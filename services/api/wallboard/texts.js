@@ -6,6 +6,15 @@ const N = "\u00a0";
 const plural = (n, one, many) => (Math.abs(n) < 2 ? one : many);
 const pluralEn = (n, one, many) => (n === 1 ? one : many);
 
+/** « au Service client », « à la Facturation », « aux Ventes », « à l’Assistance »: names come from
+ *  outside, so their first word must do; « au » when in doubt. */
+function toQueue(name) {
+  const word = name.split(/[\s-]/, 1)[0].toLowerCase();
+  if (word.length > 3 && /[^è]s$|x$/.test(word)) return `aux ${name}`;
+  if (/^[aeiouyàâéèêîô]/.test(word)) return `à l’${name}`;
+  return /(tion|sion|ison|ance|ence|té|ie|ique|ture|ette)$/.test(word) ? `à la ${name}` : `au ${name}`;
+}
+
 const fr = {
   product: "Vigie",
   states: {
@@ -71,6 +80,11 @@ const fr = {
   loading: "Chargement des files…",
   emptyTitle: "Ce tableau n’a pas encore de file",
   emptyAdvice: "Choisissez les files à surveiller ; elles apparaissent dès leur premier événement.".replace(" ;", `${N};`),
+  chooseQueues: "Choisir les files",
+  chooseTitle: "Files à surveiller",
+  chooseShow: "Afficher",
+  chooseNone: "Aucune file n’est encore connue.",
+  chooseFailed: "La liste n’a pas pu être lue, réessayez.",
   seeAll: "Voir toutes les files",
   denied: "Ce tableau ne vous est pas ouvert. Demandez l’accès à son équipe.",
   alerts: "Alertes",
@@ -80,11 +94,6 @@ const fr = {
   more: (n) => `+${n}`,
   moreWord: (n) => plural(n, "autre", "autres"),
   allAlerts: (n) => `Toutes les alertes (${n})`,
-  chooseQueues: "Choisir les files",
-  chooseTitle: "Files à surveiller",
-  chooseShow: "Afficher",
-  chooseNone: "Aucune file n’est encore connue.",
-  chooseFailed: "La liste n’a pas pu être lue, réessayez.",
   fewerAlerts: "Trois premières alertes",
   colon: `${N}: `,
   metrics: {
@@ -100,7 +109,7 @@ const fr = {
   stateSince: (word, since) => `${word} depuis ${since}`,
   toTake: "à prendre",
   nobody: "personne ne s’en occupe",
-  lever: (n, queue) => `levier${N}: ${n} ${plural(n, "disponible", "disponibles")} sur ${queue}`,
+  lever: (n, queue) => `levier${N}: ${n} ${plural(n, "disponible", "disponibles")} ${toQueue(queue)}`,
   falling: (value, isFloor) => (isFloor ? `remonte, fin au-dessus de ${value}` : `redescend, fin sous ${value}`),
   takenSince: (name, time) => `${name} depuis ${time}`,
   suspendedSource: "suspendue, source muette",
@@ -220,6 +229,11 @@ const en = {
   loading: "Loading queues…",
   emptyTitle: "This board has no queue yet",
   emptyAdvice: "Choose the queues to watch; they appear with their first event.",
+  chooseQueues: "Choose queues",
+  chooseTitle: "Queues to watch",
+  chooseShow: "Show",
+  chooseNone: "No queue is known yet.",
+  chooseFailed: "The list could not be read, try again.",
   seeAll: "See every queue",
   denied: "You cannot open this board. Ask its team for access.",
   alerts: "Alerts",
@@ -229,11 +243,6 @@ const en = {
   more: (n) => `+${n}`,
   moreWord: () => "more",
   allAlerts: (n) => `All alerts (${n})`,
-  chooseQueues: "Choose queues",
-  chooseTitle: "Queues to watch",
-  chooseShow: "Show",
-  chooseNone: "No queue is known yet.",
-  chooseFailed: "The list could not be read, try again.",
   fewerAlerts: "First three alerts",
   colon: ": ",
   metrics: {
