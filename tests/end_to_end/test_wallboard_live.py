@@ -222,7 +222,9 @@ async def test_an_empty_board_says_what_to_do(open_board: OpenBoard) -> None:
     await expect(board.page.locator("#notice-link")).to_be_hidden()
     await expect(board.page.locator("#notice-choose")).to_be_hidden()  # there is none to choose
     filtered = await open_board(TWO, "lang=en&queues=nowhere")
-    await expect(filtered.page.locator("#notice-link")).to_have_text("See every queue")
+    link = filtered.page.locator("#notice-link")
+    await expect(link).to_have_text("See every queue")
+    await expect(link).to_have_attribute("href", "?lang=en")
 
 
 async def test_an_empty_board_lets_its_queues_be_chosen(open_board: OpenBoard) -> None:

@@ -38,3 +38,10 @@ export function withParameter(search, name, value) {
   query.set(name, value);
   return `?${query}`;
 }
+
+/** The query without one of its parameters. */
+export function withoutParameter(search, name) {
+  const query = new URLSearchParams(search);
+  query.delete(name);
+  return `?${query}`;
+}

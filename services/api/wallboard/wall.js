@@ -5,6 +5,7 @@ import { alertsOf } from "./alerts.js";
 import { queueKey, rowsInOrder } from "./board.js";
 import { arrange, make, setAttribute, setShown, setText } from "./dom.js";
 import { queueView } from "./model.js";
+import { withoutParameter } from "./options.js";
 import { isOnPage, pageAt } from "./pages.js";
 import { QueueArticle } from "./queue.js";
 import { setShape, shape } from "./shapes.js";
@@ -101,7 +102,7 @@ export class Wall {
     setText(nodes["notice-choose"], texts.chooseQueues);
     setShown(nodes["notice-link"], isNarrowed);
     setText(nodes["notice-link"], texts.seeAll);
-    setAttribute(nodes["notice-link"], "href", "?");
+    setAttribute(nodes["notice-link"], "href", withoutParameter(location.search, "queues"));
   }
 }
 
