@@ -8,12 +8,14 @@ from typing import Any, Protocol
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, WebSocketRoute
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
 from tests.end_to_end.browser import Watched, chromium
 from tests.end_to_end.running_system import RunningSystem, running_system
 from tests.end_to_end.wallboard_rows import Scene
 from tests.end_to_end.wallboard_server import Stage
+
+expect.set_options(timeout=30_000)  # a loaded machine is slow, not wrong
 
 SIZES = {"tv": (1920, 1080), "desk": (1440, 900)}
 
