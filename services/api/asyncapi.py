@@ -27,9 +27,11 @@ def document() -> dict[str, Any]:
             "title": "Vigie, live",
             "version": version("vigie"),
             "description": "The board, whole first, then as it changes. `prev` of a frame is the `seq` of "
-            "the one before; who holds another `prev` or `epoch` asks again. Close codes: 1001 going away, "
-            "1003 bytes instead of text, 1008 not allowed, 1012 restart, 4008 too slow. Behind it the "
-            "topics through which the services speak.",
+            "the one before; who holds another `prev` or `epoch`, or comes back, says `resume` with what it "
+            "holds, and gets what it missed (an `update` with `recovered`: true, and the `alert` frames; of "
+            "the last 60 s or 1,000 frames), else a `snapshot` with `recovered`: false. Close codes: "
+            "1001 going away, 1003 bytes instead of text, 1008 not allowed, 1012 restart, 4008 too slow. "
+            "Behind it the topics through which the services speak.",
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",
@@ -125,7 +127,10 @@ def _query() -> dict[str, Any]:
         "properties": {
             "site": {"type": "string", "description": "One site only."},
             "queues": {"type": "string", "description": "These queues only, with commas between them."},
-            "resume": {"const": "1", "description": "The client will say `resume` first, within a second."},
+            "resume": {
+                "const": "1",
+                "description": "The server waits a second for `resume` before it speaks.",
+            },
         },
     }
 

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 from services.api import wire
 from services.api.board import Key, View
+from services.api.history import Missed
 
 if TYPE_CHECKING:
     from services.api.hub import Hub
 
 MAX_ALERTS = 200
 """Alerts that may wait for one client; with more it gets a snapshot instead."""
+
+_RECOVERED, _NOT_RECOVERED = '"recovered":true,', '"recovered":false,'
 
 
 class Batch:
@@ -44,6 +47,7 @@ class Client:
         "_batch",
         "_beat",
         "_hub",
+        "_is_resuming",
         "_keys",
         "_snapshot",
         "_told_ms",
@@ -67,7 +71,7 @@ class Client:
         self._keys: dict[Key, None] | None = None
         self._batch: Batch | None = None
         self._alerts: deque[str] | None = None
-        self._beat = False
+        self._beat = self._is_resuming = False
         self._told_ms: int | None = None
         self.taken_told_ms: int | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -99,12 +103,24 @@ class Client:
 
     def post_snapshot(self) -> None:
         """The whole board next, because an update cannot say what happened."""
-        self._snapshot = self._snapshot or ""
+        self._snapshot = self._snapshot or (_NOT_RECOVERED if self._is_resuming else "")
         self._hub.call(self)
 
     def post_not_recovered(self) -> None:
         """The whole board next, as the answer to a client that asked for what it missed."""
-        self._snapshot = '"recovered":false,'
+        self._snapshot = _NOT_RECOVERED
+        self._hub.call(self)
+
+    def post_missed(self, missed: Missed, seq: int) -> None:
+        """What came after `seq`, which the client holds: one update and the alerts, chained to `seq`.
+
+        All that waits for it left after that version, so it is among what it missed.
+        """
+        self.prev = seq
+        self._snapshot = self._batch = self._told_ms = None
+        self._keys = dict.fromkeys(missed.keys)
+        self._alerts = deque(missed.alerts)
+        self._is_resuming = True
         self._hub.call(self)
 
     def take(self, now_ms: int) -> list[str]:
@@ -119,7 +135,7 @@ class Client:
         if self._beat:
             frames.append(self._frame("heartbeat", wire.heartbeat_body(now_ms), seq))
         self._snapshot = self._keys = self._batch = self._alerts = None
-        self._beat = False
+        self._beat = self._is_resuming = False
         return frames
 
     async def wait(self) -> None:
@@ -164,7 +180,10 @@ class Client:
     def _body(self, now_ms: int) -> str | None:
         if self._batch is not None:
             return self._batch.body
-        return None if self._keys is None else self._hub.body(tuple(self._keys), now_ms)
+        if self._keys is None:
+            return None
+        prelude = _RECOVERED if self._is_resuming else ""
+        return prelude + self._hub.body(tuple(self._keys), now_ms)
 
     def _frame(self, kind: str, body: str, seq: int) -> str:
         prev, self.prev = self.prev, seq

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from schemas.board import Alert
 from services.api import wire
 from services.api.board import Board, Key, View
-from services.api.client import Batch, Client
+from services.api.client import MAX_ALERTS, Batch, Client
+from services.api.history import History, Left
 
 ROW_PACE_MS = 100
 """A row leaves at most this often, unless `waiting` or its freshness changed."""
@@ -51,6 +52,7 @@ class Hub:
         self._standings: dict[Key, tuple[object, ...]] = {}
         self._told_ms: dict[Key, int | None] = {}
         self._snapshots: dict[View, tuple[int, int, str]] = {}
+        self._history = History()
         self._wake = asyncio.Event()
         self._called: dict[Client, None] = {}
         self._looked_ms = self._beat_ms = 0
@@ -71,6 +73,16 @@ class Hub:
         client = Client(self, view)
         self._clients.setdefault(view, set()).add(client)
         return client
+
+    def resume(self, client: Client, epoch: str | None, seq: int | None) -> None:
+        """The client holds this version: it gets what it missed since, or else the whole board."""
+        missed = None
+        if epoch == self.epoch and seq is not None and 0 <= seq <= self.board.seq:
+            missed = self._history.missed(seq, client.view, self.clock())
+        if seq is None or missed is None or len(missed.alerts) > MAX_ALERTS:
+            client.post_not_recovered()
+        else:
+            client.post_missed(missed, seq)
 
     def leave(self, client: Client) -> None:
         """The client gets nothing more. May be called twice."""
@@ -133,14 +145,18 @@ class Hub:
 
     def release(self, now_ms: int) -> None:
         """Puts the alerts and the rows that may leave into the mailboxes of those who look at them."""
-        for _, alert in self.board.alerted:
-            self._share_alert(alert)
+        alerts = tuple((alert, wire.alert_text(alert)) for _, alert in self.board.alerted)
+        for alert, text in alerts:
+            self._share_alert(alert, text)
         self.board.alerted.clear()
         keys = [
             key for key, change in self.board.changed.items() if change.urgent or self._may_leave(key, now_ms)
         ]
         if keys:
             self._share(keys, self._write(keys, now_ms), now_ms)
+        if keys or alerts:
+            is_sayable = not self._gone_sites(keys)
+            self._history.add(Left(self.board.seq, now_ms, tuple(keys), alerts, is_sayable))
 
     def body(self, keys: Sequence[Key], now_ms: int) -> str:
         """The body of an update with the newest rows of `keys`, from texts written when they left."""
@@ -203,25 +219,28 @@ class Hub:
         row = self.board.queues.get((key[1], key[2]))
         return None if row is None else wire.queue_text(self.board, row, now_ms)
 
-    def _share_alert(self, alert: Alert) -> None:
-        text = wire.alert_text(alert)
+    def _share_alert(self, alert: Alert, text: str) -> None:
         for view, clients in self._clients.items():
             if view.shows(alert.site, alert.queue):
                 for client in clients:
                     client.post_alert(text)
 
     def _share(self, keys: list[Key], news: dict[Key, int], now_ms: int) -> None:
-        gone = [key[1] for key in keys if key[0] == "site" and key not in self._texts]
+        gone = self._gone_sites(keys)
         for view, clients in self._clients.items():
             seen = tuple(key for key in keys if view.shows_key(key))
             if any(view.shows_site(site) for site in gone):
                 for client in clients:
-                    client.post_snapshot()  # an update has no word for a site that is no more
+                    client.post_snapshot()
             elif seen:
                 told = min((news[key] for key in seen if key in news), default=None)
                 batch = Batch(seen, self.body(seen, now_ms), told)
                 for client in clients:
                     client.post(batch)
+
+    def _gone_sites(self, keys: list[Key]) -> list[str]:
+        """An update has no word for a site that is no more: who showed it needs a snapshot."""
+        return [key[1] for key in keys if key[0] == "site" and key not in self._texts]
 
     def _beat(self, now_ms: int) -> None:
         everybody = [client for clients in self._clients.values() for client in clients]

@@ -30,13 +30,16 @@ MAX_TEXT = 4096
 CLOSE_GRACE_S = 5.0
 """A stalled client that takes its bytes again within this time still reads why it is closed."""
 
+RESUME_S = 1.0
+"""How long a client that opens with `?resume=1` has to say what it holds."""
+
 BINARY_REFUSED = 1003
 NOT_ALLOWED = 1008
 TOO_SLOW = 4008
 
 
 class Request(Struct):
-    """What a client may say: `resume` (it found a gap, and names what it holds) or `snapshot`."""
+    """What a client may say: `resume` (it missed something, and names what it holds) or `snapshot`."""
 
     type: str
     epoch: str | None = None
@@ -58,19 +61,25 @@ def endpoint(hub: Hub, guard: Guard, metrics: Metrics) -> Callable[[Scope, Recei
             metrics.refused(holder.reason)
             await send({"type": "websocket.close", "code": NOT_ALLOWED, "reason": holder.reason})
             return
-        client = hub.join(_view(scope["query_string"], holder.sites))
+        query = parse_qs(scope["query_string"].decode("latin-1"), max_num_fields=100)
+        client = hub.join(view(query.get("site", [None])[0], query.get("queues", []), sites=holder.sites))
+        has_asked = asyncio.Event()
+        if query.get("resume") != ["1"]:
+            has_asked.set()
         try:
-            await _serve(client, hub, receive, send, metrics)
+            await _serve(client, hub, receive, send, metrics, has_asked)
         finally:
             hub.leave(client)
 
     return live
 
 
-async def _serve(client: Client, hub: Hub, receive: Receive, send: Send, metrics: Metrics) -> None:
+async def _serve(
+    client: Client, hub: Hub, receive: Receive, send: Send, metrics: Metrics, has_asked: asyncio.Event
+) -> None:
     """Reads and sends until either ends; a client that takes nothing is closed with 4008."""
-    client.writer = writer = asyncio.create_task(_send_all(client, hub, send))
-    reader = asyncio.create_task(_read_all(client, receive, metrics))
+    client.writer = writer = asyncio.create_task(_send_all(client, hub, send, has_asked))
+    reader = asyncio.create_task(_read_all(client, hub, receive, metrics, has_asked))
     try:
         await asyncio.wait((writer, reader), return_when=asyncio.FIRST_COMPLETED)
         said = reader.result() if reader.done() else None  # else the writer failed: the client is gone
@@ -87,7 +96,9 @@ async def _serve(client: Client, hub: Hub, receive: Receive, send: Send, metrics
         await _close(code, send)
 
 
-async def _read_all(client: Client, receive: Receive, metrics: Metrics) -> int | None:
+async def _read_all(
+    client: Client, hub: Hub, receive: Receive, metrics: Metrics, has_asked: asyncio.Event
+) -> int | None:
     """Until the client is gone (None) or has to be closed (the code)."""
     while True:
         message = await receive()
@@ -96,13 +107,22 @@ async def _read_all(client: Client, receive: Receive, metrics: Metrics) -> int |
         text = message.get("text")
         if text is None:
             return BINARY_REFUSED
-        if _asks_for_board(text):
-            client.post_not_recovered()
-        else:
+        request = _request(text)
+        if request is None:
             metrics.ignored.inc()
+            continue
+        if request.type == "resume":
+            hub.resume(client, request.epoch, request.seq)
+        else:
+            client.post_not_recovered()
+        has_asked.set()
 
 
-async def _send_all(client: Client, hub: Hub, send: Send) -> None:
+async def _send_all(client: Client, hub: Hub, send: Send, has_asked: asyncio.Event) -> None:
+    """Speaks first, but to who wants to say first what it holds; for a moment."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(RESUME_S):
+            await has_asked.wait()
     while True:
         await client.wait()
         await _send_waiting(client, hub, send)
@@ -129,18 +149,14 @@ async def _close(code: int, send: Send) -> None:
             transport.abort()
 
 
-def _asks_for_board(text: str) -> bool:
+def _request(text: str) -> Request | None:
+    """What a client asks for; None: nothing that makes sense."""
     if len(text) > MAX_TEXT:
-        return False
+        return None
     with contextlib.suppress(msgspec.MsgspecError, RecursionError):
-        return _requests.decode(text).type in ("resume", "snapshot")
-    return False
-
-
-def _view(query_string: bytes, sites: frozenset[str] | None) -> View:
-    """The view asked for by `?site=` and `?queues=a,b`, of the sites that the key is for."""
-    query = parse_qs(query_string.decode("latin-1"), max_num_fields=100)
-    return view(query.get("site", [None])[0], query.get("queues", []), sites=sites)
+        request = _requests.decode(text)
+        return request if request.type in ("resume", "snapshot") else None
+    return None
 
 
 def view(site: str | None, queues: list[str], *, sites: frozenset[str] | None = None) -> View:

@@ -115,6 +115,8 @@ async def test_frames_are_what_the_contract_says(api: ServedApi) -> None:
             if frame["type"] == "snapshot":
                 api.put_alert(alert("c", now_ms=now_ms()))
                 api.put(queue_row(now_ms=now_ms(), waiting=7))
+                held = {"epoch": frame["epoch"], "seq": frame["seq"]}
+                await board.connection.send(json.dumps({"type": "resume", **held}))
 
 
 async def test_heartbeats_come_while_nothing_happens(api: ServedApi) -> None:
@@ -132,6 +134,31 @@ async def test_who_asks_for_what_it_missed_gets_the_whole_board(api: ServedApi, 
         await board.connection.send(json.dumps({"type": kind, "epoch": "other", "seq": 3}))
         frame = await board.read_until("snapshot")
     assert frame["recovered"] is False
+
+
+async def test_who_comes_back_is_told_what_it_missed(api: ServedApi) -> None:
+    async with screen(api) as board:
+        await board.read()
+    api.put(queue_row(now_ms=now_ms(), waiting=6))
+    api.put_alert(alert("b", now_ms=now_ms()))
+    async with screen(api, "?resume=1") as again:
+        again.reader = board.reader
+        held = {"epoch": board.reader.epoch, "seq": board.reader.seq}
+        await again.connection.send(json.dumps({"type": "resume", **held}))
+        frame = await again.read_until("update")
+        assert frame["recovered"] is True
+        assert "snapshot" not in again.reader.kinds[1:]
+        assert again.reader.queues["paris", "support"]["waiting"] == 6
+        assert "b" in again.reader.alerts
+        await again.read_until("heartbeat")
+
+
+async def test_who_wants_to_say_what_it_holds_and_says_nothing_gets_the_whole_board(api: ServedApi) -> None:
+    async with screen(api, "?resume=1") as board:
+        begun_ms = now_ms()
+        frame = await board.read()
+        assert now_ms() - begun_ms >= 900
+    assert (frame["type"], "recovered" in frame) == ("snapshot", False)
 
 
 async def test_what_makes_no_sense_is_ignored_and_counted(api: ServedApi) -> None:

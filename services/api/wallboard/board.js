@@ -15,7 +15,7 @@ export function emptyBoard() {
 export function take(board, frame) {
   if (frame.type === "snapshot") return takeSnapshot(board, frame);
   if (!["update", "alert", "heartbeat"].includes(frame.type)) return "ignored";
-  const follows = frame.epoch === board.epoch && (frame.prev === board.seq || frame.recovered === true);
+  const follows = frame.epoch === board.epoch && frame.prev === board.seq;
   if (!follows) return "gap";
   board.seq = frame.seq;
   if (frame.type === "alert") takeAlert(board, frame.alert);

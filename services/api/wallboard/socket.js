@@ -1,4 +1,5 @@
-// The connection to the live board: opens it, reads frames, asks again on a gap, reconnects.
+// The connection to the live board: opens it, reads frames, asks for what it missed on a gap and
+// after a cut, reconnects.
 // Back-off with jitter, 5 s at most. 1008 (not allowed) ends it: asking again would not help.
 
 const FIRST_DELAY_MS = 500;
@@ -10,6 +11,13 @@ const NOT_ALLOWED = 1008;
 export function backOff(attempt, random) {
   const longest = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
   return longest * (0.5 + 0.5 * random);
+}
+
+/** The address for one who has been here before: the server waits for what it has to say. */
+function resumeUrl(address) {
+  const url = new URL(address);
+  url.searchParams.set("resume", "1");
+  return url.href;
 }
 
 /** `take(frame)` answers "taken", "gap" or "ignored"; `position()` gives {epoch, seq}. */
@@ -33,8 +41,10 @@ export class Live {
     this.retryAt = null;
     this.#heardAt = this.monotonic();
     this.#hasAsked = false;
-    const socket = new WebSocket(this.url);
+    const held = this.position();
+    const socket = new WebSocket(held.epoch === null ? this.url : resumeUrl(this.url));
     this.#socket = socket;
+    if (held.epoch !== null) socket.addEventListener("open", () => this.#resume(socket));
     socket.addEventListener("message", ({ data }) => this.#hear(socket, data));
     socket.addEventListener("close", ({ code }) => this.#closed(socket, code));
     this.onChange();
@@ -64,7 +74,7 @@ export class Live {
     }
     this.#heardAt = this.monotonic();
     this.#hasAsked = false;
-    if (frame.type === "snapshot") this.#attempt = 0;
+    this.#attempt = 0;
     this.onFrame(frame);
   }
 
@@ -72,6 +82,11 @@ export class Live {
   #askAgain(socket) {
     if (this.#hasAsked) return;
     this.#hasAsked = true;
+    this.#resume(socket);
+  }
+
+  /** Says what we hold; the answer is what we missed, or the whole board. */
+  #resume(socket) {
     socket.send(JSON.stringify({ type: "resume", ...this.position() }));
   }
 

@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -208,6 +210,89 @@ def test_too_many_alerts_for_a_slow_client_become_a_snapshot() -> None:
     assert len(reader.alerts) == MAX_ALERTS + 3
 
 
+def resumed(bench: Bench, client: Client, reader: Reader, *, epoch: str = "e") -> list[dict[str, Any]]:
+    """All that waits for the client is lost; then it says what it holds. Gives the answer."""
+    client.take(bench.now_ms)
+    bench.hub.resume(client, epoch, reader.seq)
+    return [reader.read(text) for text in client.take(bench.now_ms)]
+
+
+def test_who_missed_something_is_told_just_that() -> None:
+    bench = Bench(site_row(), queue_row(), queue_row("billing"), queue_row("third"))
+    client, reader = bench.join()
+    for waiting in (1, 2):
+        bench.put(queue_row(waiting=waiting))
+        bench.board.apply_alert(alert(f"a{waiting}"))
+        bench.step()
+    bench.board.apply(key_of(queue_row("third")), None, bench.now_ms)
+    bench.step()
+    frames = resumed(bench, client, reader)
+    assert [frame["type"] for frame in frames] == ["alert", "alert", "update"]
+    assert [(row["queue"], row["waiting"]) for row in frames[-1]["queues"]] == [("support", 2)]
+    assert frames[-1]["removed"] == [{"site": "paris", "queue": "third"}]
+    assert frames[-1]["recovered"] is True
+    assert reader.board() == bench.join()[1].board()
+    bench.put(queue_row(waiting=3))
+    bench.step()
+    (update,) = [reader.read(text) for text in client.take(bench.now_ms)]
+    assert "recovered" not in update
+
+
+def test_who_missed_nothing_is_told_that_it_has_all() -> None:
+    bench = Bench(site_row(), queue_row())
+    client, reader = bench.join()
+    (frame,) = resumed(bench, client, reader)
+    assert (frame["type"], frame["recovered"], frame["sites"], frame["removed"]) == ("update", True, [], [])
+
+
+@pytest.mark.parametrize(
+    ("epoch", "seq", "later_ms"),
+    [("other", 1, 0), (None, 1, 0), ("e", None, 0), ("e", -1, 0), ("e", 1000, 0), ("e", 1, 60_001)],
+)
+def test_who_holds_what_is_not_ours_or_is_too_old_gets_the_whole_board(
+    epoch: str | None, seq: int | None, later_ms: int
+) -> None:
+    bench = Bench(site_row(), queue_row())
+    client, reader = bench.join()
+    bench.now_ms += later_ms
+    bench.hub.resume(client, epoch, seq)
+    frame = reader.read(client.take(bench.now_ms)[0])
+    assert (frame["type"], frame["recovered"]) == ("snapshot", False)
+
+
+def test_who_missed_the_end_of_a_site_gets_the_whole_board() -> None:
+    bench = Bench(site_row(), queue_row(), site_row("lyon"))
+    client, reader = bench.join()
+    bench.board.apply(("site", "lyon"), None, bench.now_ms)
+    bench.step()
+    (frame,) = resumed(bench, client, reader)
+    assert (frame["type"], frame["recovered"]) == ("snapshot", False)
+    assert set(reader.sites) == {"paris"}
+
+
+def test_who_missed_more_alerts_than_can_wait_gets_the_whole_board() -> None:
+    bench = Bench(site_row(), queue_row())
+    client, reader = bench.join()
+    for number in range(MAX_ALERTS + 1):
+        bench.board.apply_alert(alert(f"{number:016x}"))
+    bench.step()
+    (frame,) = resumed(bench, client, reader)
+    assert (frame["type"], frame["recovered"]) == ("snapshot", False)
+
+
+def test_another_connection_may_go_on_where_one_ended() -> None:
+    bench = Bench(site_row(), queue_row(), queue_row("billing"))
+    _, reader = bench.join()
+    bench.put(queue_row(behind_s=0.1))  # held back for its pace
+    bench.put(queue_row("billing", waiting=1))
+    bench.step(1)
+    second = bench.hub.join(View())
+    bench.step(100)
+    (frame,) = resumed(bench, second, reader)
+    assert frame["recovered"] is True
+    assert reader.board() == bench.join()[1].board()
+
+
 def test_asking_for_the_board_gives_a_snapshot_that_says_it_is_not_the_missing_part() -> None:
     bench = Bench(site_row(), queue_row())
     client, reader = bench.join()
@@ -348,6 +433,7 @@ changes = st.one_of(
     st.tuples(st.just("alert"), sites, st.sampled_from(QUEUES), st.integers(1, 4)),
     st.tuples(st.just("later"), st.just(""), st.just(""), st.sampled_from((1, 60, 1000, 4000))),
     st.tuples(st.just("read"), st.just(""), st.just(""), st.integers(0, 5)),
+    st.tuples(st.just("lost"), st.just(""), st.just(""), st.integers(0, 5)),
 )
 
 
@@ -374,6 +460,8 @@ def act(
         bench.now_ms += number
     elif kind == "read":
         bench.read(*readers[number])
+    elif kind == "lost":
+        resumed(bench, *readers[number])
     elif kind == "alert":
         bench.board.apply_alert(
             alert(f"{site}{queue}", site=site, queue=queue, version=number, now_ms=bench.now_ms)
