@@ -165,6 +165,24 @@ async def test_the_lever_and_who_is_on_it_are_told(open_board: OpenBoard) -> Non
     await expect(board.page.locator(".alert-aside:visible")).to_have_text("Léa M. depuis 14:27")
 
 
+async def test_a_rule_s_name_opens_its_definition(open_board: OpenBoard) -> None:
+    page = (await open_board(SCENES["alert"](), view="desk")).page
+    await expect(page.locator("#rules")).to_have_text(re.compile("^Règles\u00a0: attente max$"))
+    await page.click("#rules >> text=attente max")
+    await expect(page.locator("#rule-rows dd")).to_have_text(
+        [
+            "attente max au-dessus de la limite d’attente de la file",
+            "sous 75\u00a0% de la limite d’attente de la file",
+            "toutes",
+            "Critique",
+            "wait_over_two_minutes",
+        ]
+    )
+    await page.keyboard.press("Escape")
+    await expect(page.locator("#rule-dialog")).to_be_hidden()
+    await expect((await open_board(SCENES["alert"]())).page.locator("#rules")).to_be_hidden()
+
+
 async def test_the_quiet_strip_tells_the_last_alert(open_board: OpenBoard) -> None:
     board = await open_board(SCENES["normal"]())
     await expect(board.page.locator(".alert-quiet .alert-detail")).to_have_text(

@@ -129,6 +129,33 @@ async def test_the_state_that_wins_is_the_first_in_the_order(run_module: RunModu
     ]
 
 
+async def test_a_rule_is_defined_in_words(run_module: RunModule) -> None:
+    said = await run_module(
+        "rules.js",
+        """const { TEXTS } = await import(new URL('texts.js', document.baseURI));
+        const base = { id: 'r', clear: null, window: '30m', min_contacts: 10, severity: 'warning' };
+        return [
+          { ...base, metric: 'service_level', fire: '< 0.8', clear: '>=0.82', queues: ['a', 'b'] },
+          { ...base, metric: 'occupancy', fire: '> 1.1 * occupancy.high', channels: ['chat'] },
+          { ...base, metric: 'agents.available', fire: '<= 0' },
+          { ...base, metric: 'longest_wait_s', fire: '> 2 * 60' },
+          { ...base, metric: 'longest_wait_s', fire: 'what?' },
+        ].map((rule) => m.definition(rule, { texts: TEXTS.en, lang: 'en' }).map(([, text]) => text));""",
+    )
+    thirty = "30\u00a0min, at least 10 contacts"
+    itself = "as soon as that no longer holds"
+    assert said == [
+        ["service below 80%", "at or above 82%", thirty, "a, b", "Warning", "r"],
+        [
+            "occupancy above 110% of the high end of the target band",
+            *(itself, thirty, "all", "chat", "Warning", "r"),
+        ],
+        ["available at or below 0", itself, "all", "Warning", "r"],
+        ["longest wait above 2:00", itself, "all", "Warning", "r"],
+        ["longest wait what?", itself, "all", "Warning", "r"],
+    ]
+
+
 async def test_the_strip_is_ordered_by_who_must_act(run_module: RunModule) -> None:
     ranks = await run_module(
         "model.js",

@@ -14,6 +14,7 @@ import { Header } from "./header.js";
 import { alertMeant, listen, Roving } from "./keyboard.js";
 import { CUT_AFTER_MS, linkState, RECONNECTING_AFTER_MS } from "./model.js";
 import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
+import { Rules } from "./rules.js";
 import { Live } from "./socket.js";
 import { Strip } from "./strip.js";
 import { stripLines } from "./strip_text.js";
@@ -36,6 +37,7 @@ let lastFrameMs = null;
 
 const header = new Header(nodes, { onWindow: chooseWindow });
 const wall = new Wall(nodes);
+const rules = new Rules(nodes);
 const band = new Band(nodes, { onRetry: () => live.retryNow() });
 const nameDialog = new NameDialog(nodes, memory);
 const helpDialog = new HelpDialog(nodes, memory);
@@ -68,6 +70,7 @@ function hear(frame) {
   if (frame.as_of_ms) clock.hear(frame.as_of_ms);
   lastFrameMs = clock.now();
   doubtInTime();
+  rules.follow(board.epoch);
   if (frame.type === "alert") commands.settle(frame.alert.alert_id);
   renderSoon();
 }
@@ -191,7 +194,7 @@ function tick() {
 }
 
 document.documentElement.lang = lang;
-for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog]) part.label({ texts, lang });
+for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog, rules]) part.label({ texts, lang });
 listen({
   areOn: () => helpDialog.keysAreOn,
   onWindow: chooseWindow,
