@@ -203,6 +203,10 @@ class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     severity: Severity = Severity.CRITICAL
 
 
+RATIOS = frozenset({"service_level", "abandonment", "occupancy"})
+"""Metrics of rules whose values lie between 0 and 1."""
+
+
 class FlapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     episodes: Annotated[int, Meta(ge=2)] = 4
     within_s: Seconds = 600

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from schemas.config import Config, QueueConfig, RuleConfig
+from schemas.config import RATIOS, Config, QueueConfig, RuleConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
@@ -178,8 +178,30 @@ def _rule(config: Config, rule: RuleConfig, place: Place) -> Iterator[Fault]:
                 parsed[name] = Expression.parse(text)
         except ValueError as error:
             yield (*place, name), str(error)
+    for name, expression in parsed.items():
+        fault = _never_met(config, rule, name, expression)
+        if fault is not None:
+            yield (*place, name), fault
+            return
     if len(parsed) == 2:
         yield from _apart(config, rule, fire=parsed["fire"], clear=parsed["clear"], place=(*place, "clear"))
+
+
+def _never_met(config: Config, rule: RuleConfig, name: str, expression: Expression) -> str | None:
+    """Why the metric's values never compare so, or do from the start; None when they may.
+
+    `longest_wait_s` only ever grows to its limit (0 when nobody waits), ratios lie between 0 and 1.
+    """
+    text = rule.fire if name == "fire" else rule.clear
+    if rule.metric == "longest_wait_s" and name == "fire" and expression.op not in (">", ">="):
+        return f'"{text}" fires on short waits; a rule on longest_wait_s fires above its limit: use > or >='
+    for queue in _queues_of(config, rule):
+        limit = expression.limit(settings_of(queue))
+        if rule.metric in RATIOS and not 0 <= limit <= 1:
+            return f'"{text}" compares with {limit:g}, and {rule.metric} is a ratio from 0 to 1'
+        if limit < 0 or (limit == 0 and expression.op == "<"):
+            return f'"{text}" compares with {limit:g}, and {rule.metric} is never below 0'
+    return None
 
 
 def _apart(
@@ -190,14 +212,24 @@ def _apart(
     if clear.op[0] == fire.op[0]:
         yield place, f'"{rule.clear}" compares the same way as fire, "{rule.fire}"'
         return
-    queues: Sequence[QueueConfig] = config.queues or [QueueConfig(id="")]
-    for queue in queues:
+    both_hold_at_the_limit = clear.op.endswith("=") and fire.op.endswith("=")
+    for queue in _queues_of(config, rule):
         settings = settings_of(queue)
-        if (not rule.queues or queue.id in rule.queues) and (
-            sign * clear.limit(settings) > sign * fire.limit(settings)
-        ):
+        room = sign * (fire.limit(settings) - clear.limit(settings))
+        if room < 0 or (room == 0 and both_hold_at_the_limit):
             yield place, f'some values both clear ("{rule.clear}") and fire ("{rule.fire}")'
             return
+
+
+def _queues_of(config: Config, rule: RuleConfig) -> Sequence[QueueConfig]:
+    """The queues that a rule looks at; without any in the file, one with every default."""
+    queues = config.queues or [QueueConfig(id="")]
+    return [
+        queue
+        for queue in queues
+        if (rule.queues is None or queue.id in rule.queues)
+        and (rule.channels is None or queue.channel in rule.channels)
+    ]
 
 
 def _repeated(table: str, ids: Iterable[Any]) -> Iterator[Fault]:

@@ -171,6 +171,34 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
         ),
         ("[http]\norigins = ['wall.example']", 'http.origins[0] (line 2): "wall.example" is not an origin'),
         ("[auth]", "auth (line 1): keys is empty, so nobody could use Vigie; `vigie key new --for board`"),
+        (
+            "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='< 30'",
+            'rules[0].fire (line 4): "< 30" fires on short waits; a rule on longest_wait_s fires above its',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='<= 30'\nclear='> 60'",
+            'rules[0].fire (line 4): "<= 30" fires on short waits',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='> 30'\nclear='< 0'",
+            'rules[0].clear (line 5): "< 0" compares with 0, and longest_wait_s is never below 0',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='occupancy'\nfire='> 85'",
+            'rules[0].fire (line 4): "> 85" compares with 85, and occupancy is a ratio from 0 to 1',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='service_level'\nfire='< wait_limit_s'",
+            'rules[0].fire (line 4): "< wait_limit_s" compares with 120, and service_level is a ratio',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='agents.available'\nfire='< 0'",
+            'rules[0].fire (line 4): "< 0" compares with 0, and agents.available is never below 0',
+        ),
+        (
+            "[[rules]]\nid='r'\nmetric='occupancy'\nfire='>= 0.9'\nclear='<= 0.9'",
+            'rules[0].clear (line 5): some values both clear ("<= 0.9") and fire (">= 0.9")',
+        ),
         ("[smtp]\nport = 0", "smtp.port (line 2): expected `int` >= 1"),
     ],
 )
@@ -179,6 +207,25 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, fault: str) 
 
     assert len(faults) == 1
     assert faults[0].startswith(fault)
+
+
+@pytest.mark.parametrize(
+    ("metric", "fire"),
+    [
+        ("longest_wait_s", "> 30"),
+        ("longest_wait_s", ">= 0.5 * wait_limit_s"),
+        ("service_level", "< service_level.target"),
+        ("abandonment", ">= 0.1"),
+        ("occupancy", "< occupancy.low"),
+        ("occupancy", "> occupancy.high"),
+        ("agents.available", "< 1"),
+        ("agents.available", "> 10"),
+    ],
+)
+def test_a_rule_may_fire_on_either_side_where_both_make_sense(tmp_path: Path, metric: str, fire: str) -> None:
+    [rule] = load(_file(tmp_path, f"[[rules]]\nid='r'\nmetric='{metric}'\nfire='{fire}'")).rules
+
+    assert (rule.metric, rule.fire) == (metric, fire)
 
 
 @pytest.mark.parametrize(
