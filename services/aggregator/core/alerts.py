@@ -15,7 +15,7 @@ from schemas.config import QueueConfig, RuleConfig
 from schemas.events import AlertAcknowledge, AlertCommand
 from schemas.expressions import Expression, settings_of
 from schemas.vocabulary import OPEN_ALERT_STATES, AlertState
-from services.aggregator.core.episodes import SKEW_DRIFT_MS, Key, Span, Wait, first_crossing, over_at
+from services.aggregator.core.episodes import Key, Span, Wait, first_crossing, over_at
 
 KEPT_ENDED = 50
 LATE_AFTER_MS = 2000
@@ -25,11 +25,14 @@ _KEPT_COMMANDS = 100
 
 
 class WaitRule(NamedTuple):
-    """A rule on `longest_wait_s`, for one queue: limits in ms."""
+    """A rule on `longest_wait_s`, for one queue. An episode is over below `clear_ms`; `clear_s` is what
+    the rule says.
+    """
 
     config: RuleConfig
     limit_ms: int
     clear_ms: int
+    clear_s: float
 
 
 def wait_rules(rules: list[RuleConfig], queue: QueueConfig) -> list[WaitRule]:
@@ -40,8 +43,13 @@ def wait_rules(rules: list[RuleConfig], queue: QueueConfig) -> list[WaitRule]:
         if rule.metric != "longest_wait_s" or not _concerns(rule, queue):
             continue
         limit = Expression.parse(rule.fire).limit(settings)
-        clear = Expression.parse(rule.clear).limit(settings) if rule.clear else limit
-        found.append(WaitRule(rule, round(limit * 1000), round(min(clear, limit) * 1000)))
+        limit_ms = clear_ms = round(limit * 1000)
+        clear_s = limit
+        if rule.clear is not None:
+            clear = Expression.parse(rule.clear)
+            clear_s = min(clear.limit(settings), limit)
+            clear_ms = min(round(clear_s * 1000) + (clear.op == "<="), limit_ms)
+        found.append(WaitRule(rule, limit_ms, clear_ms, clear_s))
     return found
 
 
@@ -117,6 +125,12 @@ class AlertBook:
     def has_open(self, queue: str, rule: str) -> bool:
         watch = self.stored.watches.get(watch_key(queue, rule))
         return watch is not None and watch.alert_id is not None
+
+    def crossed_ms(self, queue: str, rule: str) -> int | None:
+        """The crossing of the open alert, as its source told it."""
+        watch = self.stored.watches.get(watch_key(queue, rule))
+        alert = self._find(watch.alert_id) if watch is not None else None
+        return None if alert is None else alert.crossed_ms
 
     def trigger(self, queue: str, rule: str) -> Key | None:
         """The visit whose wait opened the episode in course."""
@@ -208,17 +222,18 @@ class AlertBook:
             watch.alert_id = None
             return True
         # Whoever crossed at that instant makes it due, not only the one that was seen first. The skew may
-        # have been measured anew since: that alone does not take back what was due.
-        latest_ms = now.now_ms + SKEW_DRIFT_MS
+        # have been measured anew since, by any amount: that alone does not take back what was due, so one
+        # who still waits keeps it open, even if by the new skew the crossing is yet to come.
         due = [
             w.entered_ms + rule.limit_ms
             for w in now.waits
             if w.entered_ms - w.skew_ms + rule.limit_ms == alert.crossed_ms
-            and w.reaches(rule.limit_ms, latest_ms)
+            and (w.ended_ms is None or w.reaches(rule.limit_ms, w.ended_ms))
         ]
         crossed = due[0] if due else alert.crossed_ms
         if not due and not now.missing:
-            self._end(watch, alert, now, Span(crossed, crossed, alert.crossed_ms), reason="corrected")
+            span = Span(crossed, crossed, alert.crossed_ms, alert.version + 1)
+            self._end(watch, alert, now, span, reason="corrected")
             return True
         over = over_at(now.waits, rule.clear_ms, from_ms=max(crossed, watch.seen_ms), now_ms=now.now_ms)
         if over is None:
@@ -234,8 +249,12 @@ class AlertBook:
         crossed = crossing.entered_ms + rule.limit_ms
         recent = sum(1 for s in watch.past if s.crossed_ms > now.now_ms - 600_000)
         told_ms = crossed - crossing.skew_ms
+        name = alert_id(self.site, queue.id, config.id, told_ms)
+        before = self._find(name)
+        corrected = [s.version for s in watch.past if s.told_ms == told_ms]
         return Alert(
-            alert_id=alert_id(self.site, queue.id, config.id, told_ms),
+            alert_id=name,
+            version=max(0, *corrected, before.version if before else 0) + 1,
             rule=config.id,
             severity=config.severity,
             site=self.site,
@@ -249,7 +268,7 @@ class AlertBook:
             crossed_ms=told_ms,
             fired_ms=now.now_ms,
             late=now.now_ms - crossed > LATE_AFTER_MS,
-            clear=rule.clear_ms / 1000,
+            clear=rule.clear_s,
             episodes_10m=recent + 1,
             waiting=now.waiting,
             updated_ms=now.now_ms,

@@ -28,11 +28,15 @@ class Wait(NamedTuple):
 class Span(NamedTuple):
     """A past episode: from the crossing to its end. `told_ms`: the crossing as its source told it,
     from which its id is computed; it stays when the measured skew moves.
+
+    `version`: of the alert that was corrected; 0 for one that ended otherwise. What was not due may turn
+    out to be due after all; then the same alert goes on from there.
     """
 
     crossed_ms: int
     ended_ms: int
     told_ms: int = -1
+    version: int = 0
 
 
 def first_crossing(
@@ -80,6 +84,8 @@ def _is_covered(wait: Wait, limit_ms: int, known: Sequence[Span]) -> bool:
     """
     crossing = wait.entered_ms + limit_ms
     for span in known:
+        if span.version:
+            continue
         drift = SKEW_DRIFT_MS if wait.skew_ms or span.told_ms not in (-1, span.crossed_ms) else 0
         if span.told_ms == crossing - wait.skew_ms:
             return True

@@ -96,7 +96,7 @@ class Lookout:
             trigger = self._site.alerts.trigger(name, rule.config.id)
             situation = Situation(
                 queue=queue.config,
-                waits=self._waits(queue, rule.clear_ms, now_ms),
+                waits=self._waits(queue, rule, now_ms),
                 missing=trigger is not None and trigger[0] not in self._site.contacts,
                 waiting=len(queue.waiting),
                 longest_ms=max(0, now_ms - queue.oldest_ms(self._site.hearing.skews()))
@@ -112,14 +112,20 @@ class Lookout:
     def _reached(self, queue: Queue, limit_ms: int, now_ms: int) -> bool:
         return bool(queue.entered) and queue.oldest_ms(self._site.hearing.skews()) + limit_ms <= now_ms
 
-    def _waits(self, queue: Queue, clear_ms: int, now_ms: int) -> list[Wait]:
-        """The waits that may hold an episode open: long ones, closed or not, on our clock."""
+    def _waits(self, queue: Queue, rule: WaitRule, now_ms: int) -> list[Wait]:
+        """The waits that may hold an episode open: long ones, closed or not, on our clock.
+
+        Those whose crossing opened it are among them, however the skew moved since.
+        """
         skews = self._site.hearing.skews()
+        crossed_ms = self._site.alerts.crossed_ms(queue.config.id, rule.config.id)
+        opened_ms = None if crossed_ms is None else crossed_ms - rule.limit_ms
         waits = []
         for visits in (queue.long.values(), queue.waiting.values()):
             for v in visits:
                 skew = skews.get(v.source, 0)
                 ended = None if v.ended_ms is None else max(v.entered_ms, v.ended_ms) + skew
-                if ended is not None or v.entered_ms + skew + clear_ms <= now_ms:
+                is_long = ended is not None or v.entered_ms + skew + rule.clear_ms <= now_ms
+                if is_long or v.entered_ms == opened_ms:
                     waits.append(Wait(v.key, v.entered_ms + skew, ended, skew))
         return waits

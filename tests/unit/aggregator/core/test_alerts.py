@@ -15,6 +15,7 @@ from schemas.events import (
     AlertAcknowledge,
     AlertResolve,
     AlertSnooze,
+    ContactEnded,
     QueueEntered,
     QueueLeft,
     SourceHeartbeat,
@@ -133,6 +134,13 @@ class TestClearing:
         assert (ended.value, ended.waiting, ended.reason) == (90.0, 1, None)
         [again] = watching.at(40_001 + LIMIT)
         assert (again.alert_id, again.version, again.episodes_10m) == (id_of(40_001 + LIMIT), 1, 2)
+
+    def test_the_clear_value_itself_clears_where_the_rule_says_so(self) -> None:
+        watching = fired(Config(rules=[structs.replace(DEFAULT_RULE, clear="<= 90")]))
+        watching.tell(QueueEntered, 40_000, now_ms=LIMIT, contact="b", queue=QUEUE)
+        leave(watching, 130_000)
+        [ended] = watching.at(130_000)
+        assert (ended.state, ended.clear) == (AlertState.RESOLVED, 90.0)
 
     def test_answered_ends_it_too(self) -> None:
         watching = fired()
@@ -320,6 +328,19 @@ class TestCorrected:
         assert (ended.state, ended.version, ended.reason) == (AlertState.RESOLVED, 2, "corrected")
         assert watching.at(LIMIT + MINUTE) == []
 
+    def test_due_after_all_it_goes_on_as_the_same_alert(self) -> None:
+        """The contact's end was told first; who knows better says that it waited on."""
+        watching = fired()
+        watching.tell(ContactEnded, LIMIT - 1, now_ms=LIMIT + 500, contact="a")
+        assert brief(watching.at(LIMIT + 500)) == [("resolved", 2)]
+        watching.restart(LIMIT + 600)
+        leave(watching, LIMIT + 4000, now_ms=LIMIT + 4000)
+        [again] = watching.at(LIMIT + 4000)
+        assert (again.alert_id, again.state, again.version) == (id_of(LIMIT), AlertState.RESOLVED, 3)
+        assert (again.reason, again.resolved_ms) == (None, START_MS + LIMIT + 4000)
+        assert watching.at(LIMIT + MINUTE) == []
+        watching.assert_one_wording()
+
     def test_left_at_the_very_limit_told_after_it(self) -> None:
         watching = fired()
         leave(watching, LIMIT, now_ms=LIMIT + 500)
@@ -403,6 +424,29 @@ class TestSkew:
         for n in range(1, 9):
             self.beat(watching, LIMIT + 7000 + n, before)
             assert watching.at(LIMIT + 7000 + n) == []
+
+    @pytest.mark.parametrize("clear", [DEFAULT_RULE.clear, None])
+    def test_first_measured_after_the_firing_it_takes_nothing_back(self, clear: str | None) -> None:
+        """A source ten seconds slow: the alert came ten seconds early, before anybody could know."""
+        watching = Watching(Config(rules=[structs.replace(DEFAULT_RULE, clear=clear)]))
+        watching.tell(QueueEntered, -10_000, now_ms=0, contact="a", queue=QUEUE)
+        assert brief(watching.at(LIMIT - 10_000)) == [("firing", 1)]
+        for second in range(1, 20):
+            self.beat(watching, LIMIT - 10_000 + second * 1000, 10_000)
+            assert watching.at(LIMIT - 10_000 + second * 1000) == []
+        leave(watching, LIMIT, now_ms=LIMIT + 10_000)
+        [ended] = watching.at(LIMIT + 10_000)
+        assert (ended.version, ended.reason, ended.resolved_ms) == (2, None, START_MS + LIMIT + 10_000)
+
+    def test_first_measured_after_the_firing_it_is_corrected_by_who_left_too_early(self) -> None:
+        watching = Watching()
+        watching.tell(QueueEntered, -10_000, now_ms=0, contact="a", queue=QUEUE)
+        watching.at(LIMIT - 10_000)
+        self.beat(watching, LIMIT - 9000, 10_000)
+        watching.at(LIMIT - 9000)
+        leave(watching, LIMIT - 15_000, now_ms=LIMIT - 5000)
+        [ended] = watching.at(LIMIT - 5000)
+        assert (ended.version, ended.reason) == (2, "corrected")
 
 
 class TestCatchingUp:
