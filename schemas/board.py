@@ -13,6 +13,7 @@ from schemas.vocabulary import (
     Attribution,
     Channel,
     Freshness,
+    Notice,
     ServiceLevelDefinition,
     Severity,
     WindowName,
@@ -171,6 +172,12 @@ class Lever(Struct, frozen=True, kw_only=True):
 class Alert(Struct, frozen=True, kw_only=True):
     """One episode of one rule on one queue, at one `version`. INTERFACE.md §5, SEMANTICS.md §8.
 
+    `notice`: what became different with this version, in the word of its notice; null when nobody is to
+    be told (an episode over before it could fire; figures brought up to date).
+    `fires_below`: the rule fires below `threshold`, not above. `lever`: as of this version.
+    `reason`: `stale` while suppressed; `corrected`, `by_hand` when resolved so; else null.
+    Operations alerts (`schemas.vocabulary.OperationsRule`) are about a `source`: `queue` is empty,
+    `channel` and `team` are null.
     `command` and `accepted` answer a person's command, on `vigie.alerts` only.
     """
 
@@ -179,7 +186,7 @@ class Alert(Struct, frozen=True, kw_only=True):
     severity: Severity
     site: str
     queue: str
-    channel: Channel
+    channel: Channel | None
     team: str | None
     state: AlertState
     metric: str
@@ -203,6 +210,10 @@ class Alert(Struct, frozen=True, kw_only=True):
     waiting: int | None = None
     lever: Lever | None = None
     updated_ms: int | None = None
+    notice: Notice | None = None
+    fires_below: bool = False
+    source: str | None = None
+    resolved_by: str | None = None
     command: str | None = None
     accepted: bool | None = None
 

@@ -202,6 +202,11 @@ class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     channels: list[Channel] | None = None
     severity: Severity = Severity.CRITICAL
 
+    def concerns(self, queue: QueueConfig) -> bool:
+        """Whether the rule looks at the queue."""
+        is_named = self.queues is None or queue.id in self.queues
+        return is_named and (self.channels is None or queue.channel in self.channels)
+
 
 RATIOS = frozenset({"service_level", "abandonment", "occupancy"})
 """Metrics of rules whose values lie between 0 and 1."""

@@ -106,6 +106,25 @@ OPEN_ALERT_STATES = frozenset(
 )
 
 
+class Notice(StrEnum):
+    """What a new version of an alert tells people: a notice's type is `alert.` and this word."""
+
+    FIRED = "fired"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    SUPPRESSED = "suppressed"
+    RESUMED = "resumed"
+    RESOLVED = "resolved"
+    WITHDRAWN = "withdrawn"
+
+
+class OperationsRule(StrEnum):
+    """Rules of our own, always in force: alerts on the system itself instead of a queue."""
+
+    SOURCE_SILENT = "source_silent"
+    LOG_GAP = "log_gap"
+
+
 class Severity(StrEnum):
     CRITICAL = "critical"
     WARNING = "warning"

@@ -223,13 +223,7 @@ def _apart(
 
 def _queues_of(config: Config, rule: RuleConfig) -> Sequence[QueueConfig]:
     """The queues that a rule looks at; without any in the file, one with every default."""
-    queues = config.queues or [QueueConfig(id="")]
-    return [
-        queue
-        for queue in queues
-        if (rule.queues is None or queue.id in rule.queues)
-        and (rule.channels is None or queue.channel in rule.channels)
-    ]
+    return [queue for queue in config.queues or [QueueConfig(id="")] if rule.concerns(queue)]
 
 
 def _repeated(table: str, ids: Iterable[Any]) -> Iterator[Fault]:

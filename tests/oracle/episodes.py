@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
-from schemas.config import DEFAULT_RULE, Config
+from schemas.config import DEFAULT_RULE, Config, FlapConfig
 from schemas.events import AnyEvent
 from tests.oracle.facts import distinct
 from tests.oracle.visits import channels_seen, waits
@@ -52,8 +52,38 @@ def episodes(
         free_from_ms = resolved_ms
 
 
+def flapping_joined(
+    told: Sequence[tuple[int, int | None]], flap: FlapConfig, *, until_ms: int
+) -> list[tuple[int, int | None]]:
+    """The alerts that episodes make: (crossed_ms of the first, resolved_ms of the alert).
+
+    An episode before which `flap.episodes` others began within `flap.within_s` makes an alert that lasts
+    until so long a time has passed without a crossing; those that begin meanwhile are part of it.
+    """
+    within_ms = round(flap.within_s * 1000)
+    found: list[tuple[int, int | None]] = []
+    place = 0
+    while place < len(told):
+        first_ms, over_ms = told[place]
+        is_flapping = sum(first_ms - within_ms < c <= first_ms for c, _ in told[:place]) >= flap.episodes
+        last_ms = first_ms
+        place += 1
+        while is_flapping:
+            calm_ms = last_ms + within_ms
+            if calm_ms <= (until_ms if over_ms is None else over_ms):
+                break  # it still lasted when it had been calm: an alert like any other from then on
+            if place < len(told) and told[place][0] < calm_ms:
+                last_ms, over_ms = told[place]
+                place += 1
+                continue
+            over_ms = calm_ms if calm_ms <= until_ms else None
+            break
+        found.append((first_ms, over_ms))
+    return found
+
+
 def wait_alerts(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Episode]:
-    """The episodes of the default rule on every queue, by queue and instant."""
+    """The alerts of the default rule on every queue, by queue and instant."""
     known = distinct(events)
     channels = channels_seen(known)
     found = []
@@ -61,7 +91,8 @@ def wait_alerts(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> l
         settings = config.queue(site, queue, channels.get((site, queue)))
         limit_ms = round(settings.wait_limit_in_force_s * 1000)
         clear_ms = round(DEFAULT_CLEAR * limit_ms)
-        for crossed_ms, resolved_ms in episodes(stays, limit_ms, clear_ms, until_ms=now_ms):
+        told = episodes(stays, limit_ms, clear_ms, until_ms=now_ms)
+        for crossed_ms, resolved_ms in flapping_joined(told, config.flap, until_ms=now_ms):
             found.append(
                 Episode(
                     alert_id=alert_id(site, queue, DEFAULT_RULE.id, crossed_ms),

@@ -23,7 +23,7 @@ class Departure:
     ) -> None:
         self.site = site
         self.alerts = AlertBook(site, alerts)
-        self.alerts.withdraw_unknown({}, now_ms)
+        self.alerts.withdraw_all(now_ms)
         self.is_over = False
         self._keys = keys
         self._until_ms: int | None = None

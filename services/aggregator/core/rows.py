@@ -172,6 +172,12 @@ def uncounted_of(
     return Uncounted(Times(busy_ms, staffed_ms), silences)
 
 
+def window_of(queue: Queue, name: WindowName, around: Surroundings) -> Window:
+    """One window as its row shows it, but for the percentiles: what rules compare."""
+    uncounted = uncounted_of(around.agents, around.now_ms, queue.config.id, silent=around.silent)
+    return _window(name, queue, uncounted, Percentiles(around.now_ms, {name: [None, None]}), around)
+
+
 def look_up_percentiles(queue: Queue, now_ms: int) -> Percentiles:
     """p50 and p90 of every window."""
     values = {}

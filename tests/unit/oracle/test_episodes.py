@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.config import Config
+from schemas.config import Config, FlapConfig
 from schemas.events import QueueEntered, QueueLeft
 from schemas.vocabulary import Channel, Outcome
-from tests.oracle.episodes import alert_id, episodes, longest_wait_ms, wait_alerts
+from tests.oracle.episodes import alert_id, episodes, flapping_joined, longest_wait_ms, wait_alerts
 from tests.oracle.telling import Log
 
 LIMIT, CLEAR = 12, 9
@@ -57,6 +57,32 @@ stays = st.tuples(st.integers(0, 60), st.none() | st.integers(0, 40)).map(
 @given(st.lists(stays, max_size=6))
 def test_episodes_are_those_that_a_watch_of_every_instant_sees(visits: Visits) -> None:
     assert episodes(visits, LIMIT, CLEAR, until_ms=100) == looked_at_every_instant(visits, 100)
+
+
+# (what, episodes, alerts at two others within 20 ms, until 100)
+JOINED: list[tuple[str, Episodes, Episodes]] = [
+    ("two are two", [(10, 11), (12, 13)], [(10, 11), (12, 13)]),
+    ("the third lasts until it is calm", [(10, 11), (12, 13), (14, 15)], [(10, 11), (12, 13), (14, 34)]),
+    (
+        "what begins meanwhile is part of it and begins the calm anew",
+        [(10, 11), (12, 13), (14, 15), (33, 34)],
+        [(10, 11), (12, 13), (14, 53)],
+    ),
+    (
+        "what begins once it is calm is another",
+        [(10, 11), (12, 13), (14, 15), (34, 36)],
+        [(10, 11), (12, 13), (14, 34), (34, 36)],
+    ),
+    ("a long one ends by itself", [(10, 11), (12, 13), (14, 40)], [(10, 11), (12, 13), (14, 40)]),
+    ("a long one that lasts", [(10, 11), (12, 13), (14, None)], [(10, 11), (12, 13), (14, None)]),
+    ("not calm yet", [(80, 81), (82, 83), (84, 85)], [(80, 81), (82, 83), (84, None)]),
+    ("too far apart", [(10, 11), (22, 23), (31, 32)], [(10, 11), (22, 23), (31, 32)]),
+]
+
+
+@pytest.mark.parametrize(("told", "expected"), [j[1:] for j in JOINED], ids=[j[0] for j in JOINED])
+def test_episodes_that_flap_are_one_alert(told: Episodes, expected: Episodes) -> None:
+    assert flapping_joined(told, FlapConfig(episodes=2, within_s=0.02), until_ms=100) == expected
 
 
 def test_alert_id_is_the_hash_of_site_queue_rule_and_crossing() -> None:

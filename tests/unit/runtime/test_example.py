@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import DEFAULT_RULE, Config, HttpConfig, KafkaConfig
+from schemas.config import DEFAULT_RULE, Config, FlapConfig, HttpConfig, KafkaConfig
 from schemas.errors import Misconfigured
 from services.runtime.config import load
 
@@ -32,12 +32,14 @@ def test_the_example_is_accepted_with_its_commented_lines_too(tmp_path: Path) ->
     assert config.http == HttpConfig(origins=["https://wallboard.example"])
     assert config.sources[0].map == {"600": "support"}
     assert config.sources[0].stale_after_s == 15
+    assert config.flap == FlapConfig()
 
 
 def test_the_example_shows_the_rule_and_the_service_level_that_are_the_defaults() -> None:
     config = load(EXAMPLE)
 
-    assert config.rules == [DEFAULT_RULE] == Config().rules
+    assert config.rules[:1] == [DEFAULT_RULE] == Config().rules
+    assert config.flap == FlapConfig()
     support, chat = config.queues
     assert support.service_level.target == chat.service_level.target
     assert support.service_level.definition == chat.service_level.definition

@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from schemas.board import Alert
-from schemas.config import DEFAULT_RULE, Config, QueueConfig, SiteConfig
+from schemas.config import DEFAULT_RULE, Config, FlapConfig, QueueConfig, SiteConfig
 from schemas.events import (
     API_SOURCE,
     AgentAccepted,
@@ -20,7 +20,7 @@ from schemas.events import (
     QueueLeft,
     SourceHeartbeat,
 )
-from schemas.vocabulary import AlertState, Channel, Outcome
+from schemas.vocabulary import AlertState, Channel, Notice, Outcome
 from tests.unit.aggregator.core.watching import QUEUE, RULE, SITE, START_MS, Watching
 
 LIMIT, CLEAR = 120_000, 90_000
@@ -203,13 +203,294 @@ class TestCommands:
         acknowledge(watching, 121_000, "0" * 16)
         assert watching.at(121_100) == []
 
-    @pytest.mark.parametrize("make", [AlertSnooze, AlertResolve])
-    def test_what_the_worker_does_not_do_is_refused(self, make: type[AlertSnooze | AlertResolve]) -> None:
+
+def snooze(watching: Watching, at_ms: int, until_ms: int, command: str = "s1", by: str = "karim") -> None:
+    watching.tell(
+        AlertSnooze,
+        at_ms,
+        source=API_SOURCE,
+        alert_id=id_of(LIMIT),
+        command=command,
+        by=by,
+        until_ms=START_MS + until_ms,
+    )
+
+
+def resolve(watching: Watching, at_ms: int, command: str = "r1") -> None:
+    watching.tell(
+        AlertResolve, at_ms, source=API_SOURCE, alert_id=id_of(LIMIT), command=command, by="zoe", note="done"
+    )
+
+
+class TestSnooze:
+    def test_until_its_end_which_is_a_deadline(self) -> None:
         watching = fired()
-        more = {"until_ms": START_MS + HOUR} if make is AlertSnooze else {}
-        watching.tell(make, 121_000, source=API_SOURCE, alert_id=id_of(LIMIT), command="c", by="zoe", **more)
-        [answer] = watching.at(121_000)
-        assert (answer.state, answer.version, answer.accepted) == (AlertState.FIRING, 1, False)
+        snooze(watching, 121_000, 300_500)
+        [alert] = watching.at(121_000)
+        assert (alert.state, alert.version, alert.notice) == (AlertState.SNOOZED, 2, Notice.SNOOZED)
+        assert (alert.snoozed_by, alert.snoozed_until_ms) == ("karim", START_MS + 300_500)
+        assert (alert.command, alert.accepted) == ("s1", True)
+        assert watching.due_ms(122_000) == 300_500
+        assert watching.at(300_499) == []
+        [back] = watching.at(300_500)
+        assert (back.state, back.version, back.notice) == (AlertState.FIRING, 3, Notice.RESUMED)
+        assert (back.snoozed_by, back.snoozed_until_ms, back.value) == (None, None, 300.5)
+        assert watching.due_ms(300_500) is None
+
+    def test_it_survives_a_restart(self) -> None:
+        watching = fired()
+        acknowledge(watching, 121_000, id_of(LIMIT))
+        snooze(watching, 122_000, 300_000)
+        watching.at(122_000)
+        watching.restart(200_000)
+        assert watching.at(200_000) == []
+        assert watching.due_ms(200_000) == 300_000
+        watching.restart(400_000)
+        [back] = watching.at(400_000)
+        assert (back.state, back.acknowledged_by) == (AlertState.ACKNOWLEDGED, "zoe")
+
+    def test_snoozed_again_it_lasts_until_the_new_end(self) -> None:
+        watching = fired()
+        snooze(watching, 121_000, 200_000)
+        snooze(watching, 122_000, 400_000, "s2", "lea")
+        assert brief(watching.at(122_000)) == [("snoozed", 2), ("snoozed", 3)]
+        assert watching.at(200_000) == []
+        assert brief(watching.at(400_000)) == [("firing", 4)]
+
+    def test_acknowledged_it_is_not_snoozed_any_more(self) -> None:
+        watching = fired()
+        snooze(watching, 121_000, 200_000)
+        acknowledge(watching, 122_000, id_of(LIMIT))
+        _, taken = watching.at(122_000)
+        assert (taken.state, taken.snoozed_until_ms, taken.snoozed_by) == (
+            AlertState.ACKNOWLEDGED,
+            None,
+            None,
+        )
+        assert watching.at(200_000) == []
+
+    def test_over_before_its_end_it_does_not_come_back(self) -> None:
+        watching = fired()
+        snooze(watching, 121_000, 200_000)
+        watching.at(121_000)
+        leave(watching, 150_000)
+        [ended] = watching.at(210_000)
+        assert (ended.state, ended.resolved_ms) == (AlertState.RESOLVED, START_MS + 150_000)
+        assert watching.due_ms(210_000) is None
+
+    def test_ended_while_its_source_is_silent_it_comes_back_firing_when_heard(self) -> None:
+        watching = fired()
+        snooze(watching, 121_000, 200_000)
+        watching.at(121_000)
+        assert brief(watching.at(160_000, is_heard=False)) == [("suppressed", 3)]
+        assert watching.at(200_000, is_heard=False) == []
+        watching.restart(201_000)
+        assert watching.at(202_000, is_heard=False) == []
+        [back] = watching.at(210_000)
+        assert (back.state, back.version, back.snoozed_until_ms) == (AlertState.FIRING, 4, None)
+
+    def test_still_running_when_its_source_is_heard_again_it_goes_on(self) -> None:
+        watching = fired()
+        snooze(watching, 121_000, 200_000)
+        watching.at(121_000)
+        watching.at(160_000, is_heard=False)
+        assert brief(watching.at(170_000)) == [("snoozed", 4)]
+        assert watching.due_ms(170_000) == 200_000
+        assert brief(watching.at(200_000)) == [("firing", 5)]
+
+    def test_refused_while_suppressed(self) -> None:
+        watching = fired()
+        watching.at(140_000, is_heard=False)
+        snooze(watching, 141_000, 300_000)
+        [answer] = watching.at(141_000, is_heard=False)
+        assert (answer.state, answer.accepted) == (AlertState.SUPPRESSED, False)
+
+
+class TestResolvedByHand:
+    def test_at_once_and_who_did_it(self) -> None:
+        watching = fired()
+        resolve(watching, 125_000)
+        [ended] = watching.at(125_000)
+        assert (ended.state, ended.version, ended.notice) == (AlertState.RESOLVED, 2, Notice.RESOLVED)
+        assert (ended.reason, ended.resolved_by, ended.note) == ("by_hand", "zoe", "done")
+        assert (ended.resolved_ms, ended.accepted) == (START_MS + 125_000, True)
+
+    def test_its_episode_stays_closed_until_the_clear_value_has_been_met(self) -> None:
+        watching = fired()
+        watching.tell(QueueEntered, 30_000, now_ms=LIMIT, contact="b", queue=QUEUE)
+        resolve(watching, 125_000)
+        watching.at(125_000)
+        leave(watching, 140_000)
+        assert watching.at(140_000) == []  # b has waited 110 s: not clear
+        watching.restart(141_000)
+        assert watching.at(30_000 + LIMIT) == []  # b crosses in the episode that was closed
+        watching.tell(QueueEntered, 100_000, now_ms=160_000, contact="c", queue=QUEUE)
+        leave(watching, 160_000, "b")
+        assert watching.at(160_000) == []  # c has waited 60 s: clear
+        assert watching.due_ms(160_000) == 100_000 + LIMIT
+        [next_one] = watching.at(100_000 + LIMIT)
+        assert (next_one.alert_id, next_one.version, next_one.episodes_10m) == (id_of(100_000 + LIMIT), 1, 2)
+
+    def test_also_while_suppressed(self) -> None:
+        watching = fired()
+        watching.at(140_000, is_heard=False)
+        resolve(watching, 141_000)
+        assert brief(watching.at(141_000, is_heard=False)) == [("resolved", 3)]
+        assert watching.at(150_000) == []
+        leave(watching, 151_000)
+        assert watching.at(151_000) == []
+
+    def test_an_alert_that_is_over_cannot_be(self) -> None:
+        watching = fired()
+        leave(watching, 125_000)
+        watching.at(125_000)
+        resolve(watching, 126_000)
+        [answer] = watching.at(126_000)
+        assert (answer.version, answer.accepted, answer.resolved_by) == (2, False, None)
+
+    def test_closed_with_its_queue_the_next_crossing_is_another_episode(self) -> None:
+        watching = fired(TestWithdrawn.HOURS)
+        resolve(watching, 125_000)
+        watching.at(125_000)
+        assert watching.at(6 * MINUTE) == []
+        watching.tell(QueueEntered, 9 * MINUTE, contact="b", queue=QUEUE)
+        assert brief(watching.at(11 * MINUTE)) == [("firing", 1)]
+
+
+class TestNotices:
+    def test_each_version_says_what_became_different(self) -> None:
+        watching = fired()
+        acknowledge(watching, 121_000, id_of(LIMIT))
+        watching.at(121_000)
+        snooze(watching, 122_000, 140_000)
+        watching.at(122_000)
+        watching.at(140_000)
+        watching.at(160_000, is_heard=False)
+        watching.at(170_000)
+        leave(watching, 175_000)
+        watching.at(175_000)
+        said = [alert.notice for alert in watching.sent if alert.source is None]
+        assert said == ["fired", "acknowledged", "snoozed", "resumed", "suppressed", "resumed", "resolved"]
+
+    def test_an_episode_over_before_it_could_fire_tells_nobody(self) -> None:
+        watching = waiting()
+        watching.at(LIMIT - 1)
+        leave(watching, LIMIT + 5000)
+        [alert] = watching.at(LIMIT + 6000)
+        assert alert.notice is None
+
+    def test_withdrawn_says_so(self) -> None:
+        watching = fired()
+        watching.restart(130_000, Config(rules=[]))
+        assert [alert.notice for alert in watching.at(130_000)] == [Notice.WITHDRAWN]
+
+
+def visit(watching: Watching, entered_ms: int, left_ms: int, contact: str) -> list[Alert]:
+    """One contact's wait, looked at when it crosses and when it ends."""
+    watching.tell(QueueEntered, entered_ms, contact=contact, queue=QUEUE)
+    told = watching.at(entered_ms + LIMIT)
+    leave(watching, left_ms, contact)
+    return [*told, *watching.at(left_ms)]
+
+
+class TestFlapping:
+    """Contacts one after the other, each of whom waits the limit and ten seconds more."""
+
+    FAST = Config(flap=FlapConfig(episodes=2, within_s=600))
+
+    def test_after_four_episodes_in_ten_minutes_the_next_one_stays(self) -> None:
+        watching = Watching()
+        for n in range(4):
+            told = visit(watching, n * 140_000, n * 140_000 + LIMIT + 10_000, f"c{n}")
+            assert brief(told) == [("firing", 1), ("resolved", 2)]
+            assert [a.episodes_10m for a in told] == [n + 1] * 2
+            assert not told[0].flapping
+        start = 4 * 140_000
+        [alert] = visit(watching, start, start + LIMIT + 10_000, "c4")
+        assert (alert.state, alert.flapping, alert.episodes_10m) == (AlertState.FIRING, True, 5)
+
+    def flapping(self, *, left_ms: int = 410_000) -> Watching:
+        """The third crosses at 400 s and leaves at `left_ms`."""
+        watching = Watching(self.FAST)
+        for n in range(2):
+            visit(watching, n * 140_000, n * 140_000 + LIMIT + 10_000, f"c{n}")
+        [alert] = visit(watching, 280_000, left_ms, "c2")
+        assert (alert.state, alert.flapping) == (AlertState.FIRING, True)
+        return watching
+
+    def test_until_ten_minutes_pass_without_a_crossing(self) -> None:
+        watching = self.flapping()
+        assert watching.at(999_999) == []
+        [ended] = watching.at(1_000_500)
+        assert (ended.state, ended.version, ended.resolved_ms) == (
+            AlertState.RESOLVED,
+            2,
+            START_MS + 1_000_000,
+        )
+
+    def test_a_crossing_meanwhile_is_counted_and_begins_the_calm_anew(self) -> None:
+        watching = self.flapping()
+        [again] = visit(watching, 600_000, 730_000, "c3")
+        assert (again.state, again.version, again.episodes_10m) == (AlertState.FIRING, 2, 3)
+        assert (again.flapping, again.notice, again.alert_id) == (True, None, id_of(280_000 + LIMIT))
+        watching.restart(800_000)
+        assert watching.at(1_319_999) == []
+        assert brief(watching.at(1_320_000)) == [("resolved", 3)]
+        watching.assert_one_wording()
+
+    def test_one_that_lasts_through_the_calm_is_an_alert_like_any_other(self) -> None:
+        watching = Watching(self.FAST)
+        for n in range(2):
+            visit(watching, n * 140_000, n * 140_000 + LIMIT + 10_000, f"c{n}")
+        watching.tell(QueueEntered, 280_000, contact="c2", queue=QUEUE)
+        watching.at(400_000)
+        [calm] = watching.at(1_000_000)
+        assert (calm.state, calm.version, calm.flapping) == (AlertState.FIRING, 2, False)
+        assert calm.notice is None
+        leave(watching, 1_100_000, "c2")
+        assert brief(watching.at(1_100_000)) == [("resolved", 3)]
+
+    def test_one_that_comes_after_the_calm_is_another_alert(self) -> None:
+        watching = self.flapping()
+        watching.tell(QueueEntered, 900_000, contact="c3", queue=QUEUE)
+        ended, fresh = watching.at(1_020_000)
+        assert (ended.state, ended.resolved_ms) == (AlertState.RESOLVED, START_MS + 1_000_000)
+        assert (fresh.state, fresh.flapping, fresh.episodes_10m) == (AlertState.FIRING, False, 1)
+
+    def test_taken_and_snoozed_it_flaps_on(self) -> None:
+        watching = self.flapping()
+        watching.tell(
+            AlertAcknowledge, 500_000, source=API_SOURCE, alert_id=id_of(400_000), command="c", by="zoe"
+        )
+        assert brief(watching.at(500_000)) == [("acknowledged", 2)]
+        assert brief(visit(watching, 600_000, 730_000, "c3")) == [("acknowledged", 3)]
+        assert brief(watching.at(1_320_000)) == [("resolved", 4)]
+
+    def test_closed_by_hand_between_two_crossings_the_next_one_fires(self) -> None:
+        watching = self.flapping()
+        watching.tell(
+            AlertResolve, 500_000, source=API_SOURCE, alert_id=id_of(400_000), command="c", by="zoe"
+        )
+        assert brief(watching.at(500_000)) == [("resolved", 2)]
+        [again] = visit(watching, 600_000, 730_000, "c3")
+        assert (again.version, again.flapping, again.alert_id) == (1, True, id_of(720_000))
+
+    def test_suppressed_meanwhile_it_flaps_on(self) -> None:
+        watching = self.flapping()
+        assert brief(watching.at(500_000, is_heard=False)) == [("suppressed", 2)]
+        [back] = watching.at(510_000)
+        assert (back.state, back.flapping) == (AlertState.FIRING, True)
+
+    def test_begun_and_calm_again_while_the_worker_was_away_it_is_told_once(self) -> None:
+        watching = Watching(self.FAST)
+        for n in range(2):
+            visit(watching, n * 140_000, n * 140_000 + LIMIT + 10_000, f"c{n}")
+        watching.tell(QueueEntered, 280_000, contact="c2", queue=QUEUE)
+        watching.at(281_000)
+        leave(watching, 410_000, "c2", now_ms=HOUR // 2)
+        [told] = watching.at(HOUR // 2)
+        assert (told.state, told.version, told.late, told.notice) == (AlertState.RESOLVED, 1, True, None)
+        assert told.resolved_ms == START_MS + 1_000_000
 
 
 class TestStale:

@@ -18,7 +18,9 @@ START_MS = 1_795_341_600_000
 
 
 class Watching:
-    """One partition. `sent`: every alert the broker was given, in order. Instants count from `START_MS`."""
+    """One partition. `sent`: every alert the broker was given, in order; those on queues alone are what
+    `at` gives, `on_operations` are the others. Instants count from `START_MS`.
+    """
 
     def __init__(self, config: Config | None = None) -> None:
         self.config = config or Config()
@@ -27,6 +29,7 @@ class Watching:
         self.partition.claim()
         self.topic = StateTopic()
         self.sent: list[Alert] = []
+        self.on_operations: list[Alert] = []
         self._events: list[AnyEvent] = []
         self._beats = 0
 
@@ -51,7 +54,7 @@ class Watching:
         self._fold(beat, at_ms)
 
     def at(self, now_ms: int, *, is_heard: bool = True) -> list[Alert]:
-        """Time comes to be `now_ms`; gives what went out to the broker at that."""
+        """Time comes to be `now_ms`; gives what went out to the broker on queues at that."""
         if is_heard:
             self.hear(now_ms)
         self.partition.advance(START_MS + now_ms)
@@ -60,7 +63,8 @@ class Watching:
         self.partition.published(waiting)
         alerts = [decode_alert(publication.value or b"") for publication in waiting]
         self.sent += alerts
-        return alerts
+        self.on_operations += (a for a in alerts if a.source is not None)
+        return [a for a in alerts if a.source is None]
 
     def due_ms(self, now_ms: int) -> int | None:
         """When time must come next."""
