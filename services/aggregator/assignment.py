@@ -153,16 +153,20 @@ class Assignment(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's 
         return holdings
 
     def _agree_with_log(self, holding: Holding, *, start: int, end: int) -> None:
-        """Where the log no longer has `applied` + 1: says so once, counts it, goes on where the log is."""
+        """Where the log no longer has `applied` + 1: says so once, counts it, raises an alert, goes on
+        where the log is.
+        """
         applied = holding.partition.applied
         if start > applied + 1:
             holding.partition.applied = start - 1
             if applied >= 0:
                 self._metrics.log_gap()
+                holding.partition.tell_gap(start - applied - 1, now_ms())
                 log.error("log_starts_after_applied", partition=holding.number, applied=applied, start=start)
         elif end <= applied:
             holding.partition.applied = end - 1
             self._metrics.log_gap()
+            holding.partition.tell_gap(None, now_ms())
             log.error("log_ends_before_applied", partition=holding.number, applied=applied, end=end)
 
     async def _claim(self, holdings: list[Holding], assigned: set[TopicPartition]) -> None:

@@ -39,6 +39,9 @@ class Folding(Protocol):
     def restore(self, stored: Mapping[bytes, bytes], now_ms: int) -> None:
         """Takes over what the log holds; raises `InvalidMessage` when it cannot be read."""
 
+    def tell_gap(self, events: int | None, now_ms: int) -> None:
+        """So many events are missing from the log (None: nobody knows how many): raises an alert."""
+
     def claim(self) -> None:
         """Epoch + 1; the `applied` record counts as changed."""
 

@@ -31,7 +31,8 @@ class View(Struct, frozen=True):
         return self.site in (None, site) and (self.sites is None or site in self.sites)
 
     def shows(self, site: str, queue: str) -> bool:
-        return self.shows_site(site) and (self.queues is None or queue in self.queues)
+        """`queue` empty: an operations alert, which concerns every queue of its site."""
+        return self.shows_site(site) and (not queue or self.queues is None or queue in self.queues)
 
     def shows_key(self, key: Key) -> bool:
         """Whether a row with this key belongs on this reader's board (agents' rows never do)."""

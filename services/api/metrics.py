@@ -13,7 +13,7 @@ from prometheus_client.registry import Collector
 
 from schemas.board import QueueRow, SourceRow, Window
 from schemas.config import Config
-from schemas.vocabulary import OPEN_ALERT_STATES, Freshness
+from schemas.vocabulary import OPEN_ALERT_STATES, Freshness, OperationsRule, Severity
 from services.api import freshness
 from services.api.board import Board, View
 from services.api.hub import Hub
@@ -101,6 +101,7 @@ class BoardCollector(Collector):
 
     def __init__(self, board: Board, hub: Hub, clock: Callable[[], int], config: Config) -> None:
         self._rules = [(rule.id, str(rule.severity)) for rule in config.rules]
+        self._rules += [(rule.value, str(Severity.WARNING)) for rule in OperationsRule]
         self._configured = {(source.id, source.site) for source in config.sources}
         self._board = board
         self._hub = hub

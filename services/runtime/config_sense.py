@@ -14,6 +14,7 @@ from schemas.config import RATIOS, Config, QueueConfig, RuleConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
+from schemas.vocabulary import OperationsRule
 from services.runtime.config_shape import Fault, suggestion
 from services.runtime.listening import is_loopback, split_address
 from services.runtime.toml_lines import Place
@@ -168,6 +169,8 @@ def _sources(config: Config) -> Iterator[Fault]:
 def _rule(config: Config, rule: RuleConfig, place: Place) -> Iterator[Fault]:
     if place == ("rules", 0):
         yield from _repeated("rules", (each.id for each in config.rules))
+    if rule.id in list(OperationsRule):
+        yield (*place, "id"), f'"{rule.id}" is a rule of Vigie\'s own, which is always in force'
     queues = [queue.id for queue in config.queues]
     for position, queue in enumerate(rule.queues or []):
         yield from _known("queue", queue, queues, (*place, "queues", position))

@@ -100,6 +100,10 @@ class CountingPartition:
                 if waiting.fired_ms is None:
                     self._await((site, queue), contact, waiting.entered_ms)
 
+    def tell_gap(self, events: int | None, now_ms: int) -> None:
+        for queue in self.tallies:
+            self._alert(queue, "gap", version=1, crossed_ms=now_ms, at_ms=now_ms)
+
     def claim(self) -> None:
         self.epoch += 1
         self._claimed = True

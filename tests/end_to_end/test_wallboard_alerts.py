@@ -144,6 +144,40 @@ async def test_the_strip_has_its_order_and_its_rest(open_board: OpenBoard) -> No
     await expect(wall.page.locator(".alert-overflow")).to_have_text("+5autres")
 
 
+async def test_an_alert_on_a_source_names_it_and_can_be_taken(open_board: OpenBoard) -> None:
+    board = await open_board(SCENES["operations"](), view="desk")
+    page = board.page
+    first, second = (page.locator(".strip .alert").nth(n) for n in range(2))
+    await expect(first.locator(".alert-first")).to_have_text(
+        re.compile(r"^Asterisk Lyon · source muette \d:\d\d$")
+    )
+    await expect(first.locator(".alert-detail")).to_have_text(
+        re.compile(r"^À surveiller depuis \d:\d\d · à prendre$")
+    )
+    await expect(second.locator(".alert-first")).to_have_text("vigie.events/2 · événements perdus 1\u00a0248")
+    await first.locator(".take").click()
+    await give_name(page)
+    await expect(page.locator(".alert-aside:visible")).to_have_text(re.compile(r"^Zoé R\. depuis 14:3\d$"))
+    wall = await open_board(SCENES["operations"](), "lang=en")
+    await expect(wall.page.locator(".strip .alert-first >> nth=0")).to_have_text(
+        re.compile(r"^Asterisk Lyon: source silent \d:\d\d$")
+    )
+
+
+async def test_the_lever_is_told_as_long_as_hands_are_free_there(open_board: OpenBoard) -> None:
+    scene = SCENES["alert"]()
+    board = await open_board(scene, view="desk")
+    detail = board.page.locator(".strip .alert-detail >> nth=0")
+    await expect(detail).to_contain_text("4 disponibles sur Service client")
+    for available, text in ((2, "2 disponibles sur Service client"), (0, None)):
+        helper = changed(scene.queues[0], agents=(available, 11, 2, 2, 5))
+        board.stage.scene = Scene((helper, *scene.queues[1:]), scene.alerts)
+        if text is None:
+            await expect(detail).not_to_contain_text("levier")
+        else:
+            await expect(detail).to_contain_text(text)
+
+
 async def test_a_forecast_is_grey_and_without_actions(open_board: OpenBoard) -> None:
     board = await open_board(SCENES["alert"](), view="desk")
     soon = board.page.locator('.alert[data-look="soon"]')

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from schemas.board import Alert, Lever
 from schemas.vocabulary import AlertState, Channel, Freshness, Severity
 from tests.end_to_end.wallboard_rows import START_MS, Queue, Scene, alert, changed
@@ -162,6 +164,7 @@ def service_alert(queue: Queue, **values: Any) -> Alert:
         "threshold": 0.8,
         "clear": 0.82,
         "window": "15m",
+        "fires_below": True,
     }
     return alert(queue, crossed_ago_s=400, **(defaults | values))
 
@@ -304,6 +307,33 @@ def alert_steps() -> Scene:
     return Scene((*queues, falling), alerts)
 
 
+def on_source(source: str, **values: Any) -> Alert:
+    told = alert(NORMAL[0], alert_id=f"alert-{source}", severity=Severity.WARNING, clear=None, **values)
+    return replace(told, queue="", channel=None, team=None, source=source)
+
+
+def operations() -> Scene:
+    """What concerns the system itself: a source that is silent, events that are lost."""
+    queue = NORMAL[0]
+    silent = on_source(
+        "pbx1",
+        crossed_ago_s=20,
+        rule="source_silent",
+        metric="source_age_s",
+        value=15.0,
+        threshold=15.0,
+    )
+    lost = on_source(
+        "vigie.events/2",
+        crossed_ago_s=10,
+        rule="log_gap",
+        metric="events_missed",
+        value=1248,
+        threshold=0,
+    )
+    return Scene((queue,), (silent, lost))
+
+
 def worst_texts() -> Scene:
     """The longest things a tile has to hold: SPEC §14."""
     long = "Support technique"
@@ -369,6 +399,7 @@ SCENES: dict[str, Callable[[], Scene]] = {
     "alert": trouble,
     "states": every_state,
     "steps": alert_steps,
+    "operations": operations,
     "worst": worst_texts,
     "worst-8": worst_of_eight,
     "many": many,

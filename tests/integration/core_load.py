@@ -47,7 +47,10 @@ def queues_of(site: str) -> list[str]:
 
 
 def settings(*, aggregator: str) -> str:
-    """`vigie.toml`: limits of seconds, every definition of the service level in use."""
+    """`vigie.toml`: limits of seconds, every definition of the service level in use.
+
+    Alerts do not flap, so that every episode is one.
+    """
     definitions = list(ServiceLevelDefinition)
     lines = ["[http]", f'aggregator = "{aggregator}"']
     for number, site in enumerate(SITES):
@@ -64,6 +67,7 @@ def settings(*, aggregator: str) -> str:
                 f"wait_limit_s = {_limit_s(queue)}",
                 f"service_level = {{ {level} }}",
             ]
+    lines += ["[flap]", "episodes = 1000000"]
     return "\n".join(lines) + "\n"
 
 

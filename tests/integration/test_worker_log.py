@@ -127,6 +127,8 @@ async def test_log_that_starts_after_applied_is_said_once_and_passed(worker: Wor
     worker.start()
     await _until_applied(worker.bootstrap, last)
     assert worker.log.read_text().count("log_starts_after_applied") == 1
+    alerts = await read(worker.bootstrap, ALERTS.name)
+    assert any(b'"gap|' in (record.value or b"") for record in alerts)
     assert (await read_state(worker.bootstrap))[_MAIN].tallies["main", "gone"].events == 3
     assert worker.running.poll() is None
 

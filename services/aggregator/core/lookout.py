@@ -1,7 +1,7 @@
 """Which rules are to be looked at, and when; what a rule sees then. SEMANTICS.md §7, §8.
 
 A queue's wait rules are looked at when something changed in it, when somebody waiting reaches a limit,
-and each second; rules on other figures each second. What follows from a look is the
+and each second; rules on other figures, and sources, each second. What follows from a look is the
 matter of following.py.
 """
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.board import Alert, Lever
 from schemas.config import QueueConfig
+from schemas.events import INGEST_SOURCE
+from schemas.vocabulary import OperationsRule
 from services.aggregator.core.episodes import Wait
 from services.aggregator.core.figure_rules import (
     AVAILABLE,
@@ -20,8 +22,10 @@ from services.aggregator.core.figure_rules import (
     measure_window,
 )
 from services.aggregator.core.following import Sight, review
+from services.aggregator.core.operations import INGEST_BEAT_MS, GapSight, SilenceSight, ingest_heard
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.rows import Surroundings, state_counts, window_of
+from services.aggregator.core.sources import Heard
 from services.aggregator.core.wait_rules import WaitRule, WaitSight, wait_rules
 
 if TYPE_CHECKING:
@@ -51,6 +55,7 @@ class Lookout:
         self.looked_ms = now_ms
         self._site = site
         self._rules: dict[str, _Rules] = {}
+        self._since_ms = now_ms
         self._second = 0
 
     def watch(self, config: QueueConfig) -> int:
@@ -80,6 +85,7 @@ class Lookout:
             for queue in self._site.queues.values():
                 for rule in self._rules[queue.config.id].figures:
                     self._review(queue, rule.config.id, self._figure_sight(queue, rule, now_ms))
+            self._review_sources(now_ms)
         self._site.alerts.end_snoozes(now_ms, lambda alert: self._figures_of(alert, now_ms))
         self.looked_ms = now_ms
 
@@ -101,6 +107,10 @@ class Lookout:
                 if at_ms > now_ms:
                     deadlines.append(at_ms)
         return min(deadlines, default=None)
+
+    def tell_gap(self, source: str, events: int | None, now_ms: int) -> None:
+        """Events are missing from the log (operations.py); None: nobody knows how many."""
+        self._review_gap(source, now_ms, at_ms=now_ms, events=events)
 
     def _due(self, now_ms: int) -> set[str]:
         return {
@@ -237,3 +247,33 @@ class Lookout:
         sights: list[Sight] = [self._wait_sight(queue, r, now_ms) for r in waits if r.config.id == alert.rule]
         sights += [self._figure_sight(queue, r, now_ms) for r in figures if r.config.id == alert.rule]
         return {**sights[0].figures(), "lever": self._lever(queue, now_ms)} if sights else {}
+
+    def _review_sources(self, now_ms: int) -> None:
+        """Whether sources are silent, and holes in the log a day old."""
+        hearing, queues = self._site.hearing, self._site.queues.values()
+        ingest = ingest_heard(hearing.ingest_ms, hearing.behind_ms)
+        is_sure = ingest.heard_ms is None or now_ms - ingest.heard_ms < INGEST_BEAT_MS
+        for source in hearing.sources.values():
+            if source.own_heartbeat:
+                heard = hearing.of_source(source.name, queues)
+                self._review_source(source.name, heard, now_ms, is_sure=is_sure)
+        if hearing.sources:
+            self._review_source(INGEST_SOURCE, ingest, now_ms, is_sure=True)
+        for alert in list(self._site.alerts.open_alerts()):
+            if alert.rule == OperationsRule.LOG_GAP and alert.source is not None:
+                self._review_gap(alert.source, now_ms)
+
+    def _review_source(self, source: str, heard: Heard, now_ms: int, *, is_sure: bool) -> None:
+        sight = SilenceSight(self._site.id, source, heard, is_sure, self._since_ms, now_ms)
+        self._review_operations(OperationsRule.SOURCE_SILENT, source, sight)
+
+    def _review_gap(
+        self, source: str, now_ms: int, *, at_ms: int | None = None, events: int | None = None
+    ) -> None:
+        told_ms = self._site.alerts.watch(source, OperationsRule.LOG_GAP).told_ms
+        sight = GapSight(self._site.id, source, told_ms, now_ms, at_ms, events)
+        self._review_operations(OperationsRule.LOG_GAP, source, sight)
+
+    def _review_operations(self, rule: OperationsRule, source: str, sight: Sight) -> None:
+        flap = self._site.config.flap
+        review(self._site.alerts, source, rule.value, sight, flap=flap, is_open=True, is_stale=False)

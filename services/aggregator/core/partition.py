@@ -21,6 +21,7 @@ from services.aggregator.core.counts import CoreCounts
 from services.aggregator.core.departures import Departure
 from services.aggregator.core.display import Display
 from services.aggregator.core.observed import Observed
+from services.aggregator.core.operations import log_source
 from services.aggregator.core.site import Site
 from services.aggregator.core.site_state import Change, StoredSiteRecords, restore, take_changes
 
@@ -96,6 +97,11 @@ class Partition:
         """Makes this worker the one that writes: its records carry a higher epoch from now on."""
         self.epoch += 1
         self._is_changed = True
+
+    def tell_gap(self, events: int | None, now_ms: int) -> None:
+        """So many events are missing from the log (None: nobody knows): says so on every site."""
+        for site in self.sites.values():
+            site.lookout.tell_gap(log_source(self.number), events, now_ms)
 
     def changes(self) -> list[Change]:
         """The state records changed since the last call; `applied` last, whenever there are any."""

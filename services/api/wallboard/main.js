@@ -17,7 +17,7 @@ import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
 import { Rules } from "./rules.js";
 import { Live } from "./socket.js";
 import { Strip } from "./strip.js";
-import { stripLines } from "./strip_text.js";
+import { stripLines, subjectOf } from "./strip_text.js";
 import { TEXTS } from "./texts.js";
 import { pageOf, viewsOf, Wall } from "./wall.js";
 import { hidePointerWhenIdle, shift } from "./wear.js";
@@ -161,7 +161,7 @@ function render() {
 
 /** A strip item as the announcer needs it. */
 function spoken(item, context) {
-  const name = item.view?.row.short ?? item.alert?.queue ?? "";
+  const name = item.view?.row.short ?? subjectOf(item.alert, context);
   const { title } = stripLines(item, { ...context, isTv: false });
   return {
     key: item.key,

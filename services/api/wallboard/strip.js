@@ -5,7 +5,7 @@ import * as format from "./format.js";
 import { lastResolved } from "./board.js";
 import { arrange, make, setAttribute, setShown, setText } from "./dom.js";
 import { setShape, shape } from "./shapes.js";
-import { stripLines } from "./strip_text.js";
+import { stripLines, subjectOf } from "./strip_text.js";
 
 export const STRIP_PLACES = 3;
 
@@ -40,7 +40,7 @@ class AlertCard {
   show(item, context, command) {
     const { texts, isTv } = context;
     const lines = stripLines(item, context);
-    const name = item.view?.row.short || item.view?.row.label || item.alert?.queue || "";
+    const name = item.view?.row.short || item.view?.row.label || subjectOf(item.alert, context);
     setAttribute(this.node, "data-look", item.look);
     setAttribute(this.node, "data-taken", item.isTaken ? "" : null);
     setAttribute(this.node, "data-alert", item.kind === "alert" ? item.key : null);
@@ -150,12 +150,13 @@ function makeOverflow() {
 }
 
 /** « Dernière : Facturation, attente max, de 13:58 à 14:01, traitée par Léa M. » */
-function lastText({ board, texts, timeZone, names }) {
+function lastText(context) {
+  const { board, texts, timeZone } = context;
   const alert = lastResolved(board);
   if (!alert) return "";
   const [, metric] = texts.metrics[alert.metric] ?? [alert.metric, alert.metric];
   return texts.lastAlert(
-    names(alert.site, alert.queue),
+    subjectOf(alert, context),
     metric,
     format.hourMinute(alert.crossed_ms, timeZone),
     format.hourMinute(alert.resolved_ms, timeZone),

@@ -1,20 +1,29 @@
 // The lines of one alert: title, detail and what stands at its right. Pure.
-// A rule on service level or available agents fires below its limit; all others above.
+// An alert says in `fires_below` on which side of its limit it fires. One on operations is about a
+// source instead of a queue.
 
+import { queueKey } from "./board.js";
 import * as format from "./format.js";
 
-const FLOORS = new Set(["service_level", "agents.available"]);
+const DURATIONS = new Set(["longest_wait_s", "source_age_s"]);
 const RATIOS = new Set(["service_level", "abandonment", "occupancy"]);
+
+/** The name of what an alert is about: its queue, or its source as people know it. */
+export function subjectOf(alert, { board, names }) {
+  if (!alert.source) return names(alert.site, alert.queue);
+  const sources = board.sites.get(alert.site)?.sources ?? [];
+  return sources.find(({ source }) => source === alert.source)?.label ?? alert.source;
+}
 
 /** A value of a metric as text: 3:12, 72 %, 4. */
 export function metricText(metric, value, lang) {
   if (value === null || value === undefined) return format.DASH;
-  if (metric === "longest_wait_s") return format.plain(format.duration(value, lang));
+  if (DURATIONS.has(metric)) return format.plain(format.duration(value, lang));
   return RATIOS.has(metric) ? format.share(value, lang) : format.count(value, lang);
 }
 
 function limitText(metric, value, lang) {
-  return metric === "longest_wait_s" ? format.limit(value, lang) : metricText(metric, value, lang);
+  return DURATIONS.has(metric) ? format.limit(value, lang) : metricText(metric, value, lang);
 }
 
 /** The metric's value now, from the queue's row; the alert's own where the row does not say. */
@@ -37,19 +46,24 @@ export function isFalling(alert, view) {
   const value = currentValue(alert, view);
   if (alert.clear === null || alert.flapping) return false;
   if (value === null) return alert.metric === "longest_wait_s";
-  return FLOORS.has(alert.metric) ? value > alert.threshold : value < alert.threshold;
+  return alert.fires_below ? value > alert.threshold : value < alert.threshold;
 }
 
 const seconds = (ms) => ms / 1000;
+
+/** How long a source has been silent by now; what else there is to count of one stays as told. */
+const sourceValue = (alert, nowMs) =>
+  alert.metric === "source_age_s" ? alert.threshold + seconds(nowMs - alert.crossed_ms) : alert.value;
+
 const joined = (...parts) => parts.filter(Boolean).join(" · ");
 
 function facts(item, { texts, lang, nowMs }) {
   const { alert, view } = item;
-  const isFloor = FLOORS.has(alert.metric);
+  const isFloor = alert.fires_below;
   const [short, long] = texts.metrics[alert.metric] ?? [alert.metric, alert.metric];
   return {
     isFloor, short, long,
-    value: metricText(alert.metric, currentValue(alert, view), lang),
+    value: metricText(alert.metric, alert.source ? sourceValue(alert, nowMs) : currentValue(alert, view), lang),
     limit: limitText(alert.metric, alert.threshold, lang),
     clear: limitText(alert.metric, alert.clear ?? alert.threshold, lang),
     since: format.plain(format.duration(seconds(nowMs - alert.crossed_ms), lang)),
@@ -59,12 +73,18 @@ function facts(item, { texts, lang, nowMs }) {
 
 function title(item, f, { texts, isTv }) {
   const { alert } = item;
+  if (alert.source) return alert.state === "resolved" ? f.short : `${f.short} ${f.value}`;
   if (alert.state === "resolved") {
     return texts.back(isTv ? f.short : `${f.long} ${f.value},`, alert.metric, f.clear, f.isFloor);
   }
   if (alert.flapping) return texts.around(isTv ? f.short : f.long, f.limit);
   if (isTv) return `${f.short} ${f.value}`;
   return `${f.long} ${f.value}, ${texts.limitWord(f.limit, f.isFloor)}`;
+}
+
+/** Hands that are free by now where the alert says so; as it said where that queue is not on this board. */
+function freeNow({ lever, site }, board) {
+  return lever && (board.queues.get(queueKey(site, lever.queue))?.agents.available ?? lever.available);
 }
 
 function resolvedDetail({ alert }, context) {
@@ -79,17 +99,19 @@ function resolvedDetail({ alert }, context) {
   );
 }
 
-function openDetail(item, f, { texts, lang, isTv, names }) {
+function openDetail(item, f, { texts, lang, isTv, names, board }) {
   const { alert } = item;
   const who = item.isTaken ? texts.isOnIt(alert.acknowledged_by) : null;
   const falling = f.falling && texts.falling(f.clear, f.isFloor);
+  if (alert.source) return joined(texts.stateSince(texts.states[alert.severity], f.since), who ?? texts.toTake);
   if (alert.flapping) return joined(texts.flips(alert.episodes_10m), isTv ? (who ?? texts.toTake) : texts.oneAlert);
   if (isTv) {
     const isWait = alert.metric === "longest_wait_s";
     const beyond = who && isWait ? texts.beyondShort(f.since) : texts.beyondSince(f.limit, f.since, f.isFloor, isWait);
     return joined(falling || beyond, who ?? texts.toTake);
   }
-  const lever = alert.lever && texts.lever(format.count(alert.lever.available, lang), names(alert.site, alert.lever.queue));
+  const free = freeNow(alert, board);
+  const lever = free > 0 && texts.lever(format.count(free, lang), names(alert.site, alert.lever.queue));
   return joined(texts.stateSince(texts.states[alert.severity], f.since), falling, !who && texts.nobody, lever);
 }
 

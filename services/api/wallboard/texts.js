@@ -119,6 +119,7 @@ const fr = {
     longest_wait_s: ["attente", "attente max"], service_level: ["service", "service"],
     abandonment: ["abandon", "abandon"], occupancy: ["occupation", "occupation"],
     "agents.available": ["disponibles", "disponibles"], waiting: ["en attente", "en attente"],
+    source_age_s: ["source muette", "source muette"], events_missed: ["événements perdus", "événements perdus"],
   },
   limitWord: (value, isFloor) => `${isFloor ? "objectif" : "limite"} ${value}`,
   beyondSince: (value, since, isFloor, isWait) =>
@@ -287,6 +288,7 @@ const en = {
     longest_wait_s: ["wait", "longest wait"], service_level: ["service", "service"],
     abandonment: ["abandoned", "abandoned"], occupancy: ["occupancy", "occupancy"],
     "agents.available": ["available", "available"], waiting: ["waiting", "waiting"],
+    source_age_s: ["source silent", "source silent"], events_missed: ["events lost", "events lost"],
   },
   limitWord: (value, isFloor) => `${isFloor ? "target" : "limit"} ${value}`,
   beyondSince: (value, since, isFloor, isWait) =>

@@ -16,6 +16,7 @@ from services.cli.terminal.table import Cell, longest_wait
 from services.cli.terminal.words import NOTHING, clock, duration, fit, paint, percent, plain, zone_of
 
 _SHOWN = 8
+_COUNTS = ("agents.available", "events_missed")
 
 
 def alert_lines(
@@ -79,7 +80,9 @@ def _alert_text(alert: Alert, cell: Cell | None, *, now_ms: int, is_cut: bool) -
     value, limit = _measure(alert, alert.value), _measure(alert, alert.threshold)
     if alert.metric == "longest_wait_s" and cell is not None:
         value = longest_wait(cell)
-    what = f"{state.shape} {state.word}  {_name(alert, cell)}: {_metric(alert)} {value}, limit {limit}"
+    what = f"{state.shape} {state.word}  {_name(alert, cell)}: {_metric(alert)} {value}"
+    if not alert.source:  # what a source may be silent for is its own
+        what += f", limit {limit}"
     if alert.state is AlertState.SUPPRESSED:  # since when it lasts is not known either
         return f"{what}, suspended, {'board disconnected' if is_cut else 'source silent'}"
     since = duration((now_ms - alert.crossed_ms) / 1000)
@@ -102,7 +105,7 @@ def _last(alert: Alert, cell: Cell | None, zone: ZoneInfo) -> str:
 
 
 def _name(alert: Alert, cell: Cell | None) -> str:
-    return plain(cell.row.label if cell is not None else alert.queue)
+    return plain(cell.row.label if cell is not None else alert.source or alert.queue)
 
 
 def _metric(alert: Alert) -> str:
@@ -112,6 +115,6 @@ def _metric(alert: Alert) -> str:
 def _measure(alert: Alert, value: float | None) -> str:
     if alert.metric.endswith("_s"):
         return duration(value)
-    if alert.metric == "agents.available":
+    if alert.metric in _COUNTS:
         return NOTHING if value is None else f"{value:g}"
     return percent(value)

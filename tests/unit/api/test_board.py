@@ -83,6 +83,17 @@ def test_a_view_shows_what_was_asked_for(view: View, shown: list[tuple[str, str]
     assert found == shown
 
 
+def test_an_operations_alert_is_shown_whatever_queues_were_asked_for() -> None:
+    board = filled(queue_row())
+    board.apply_alert(alert(queue="", channel=None, team=None, source="pbx1", rule="source_silent"))
+    for view, count in (
+        (View(queues=frozenset({"billing"})), 1),
+        (View(site="paris"), 1),
+        (View(site="lyon"), 0),
+    ):
+        assert len(board.alerts_newest_first(view)) == count
+
+
 def test_the_higher_version_of_an_alert_wins_whatever_the_order() -> None:
     first, second = alert(), alert(version=2, state=AlertState.ACKNOWLEDGED)
     for order in ([first, second], [second, first], [first, second, first, second]):

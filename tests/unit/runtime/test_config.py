@@ -172,6 +172,10 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
         ("[http]\norigins = ['wall.example']", 'http.origins[0] (line 2): "wall.example" is not an origin'),
         ("[auth]", "auth (line 1): keys is empty, so nobody could use Vigie; `vigie key new --for board`"),
         (
+            "[[rules]]\nid='source_silent'\nmetric='longest_wait_s'\nfire='> 30'",
+            'rules[0].id (line 2): "source_silent" is a rule of Vigie\'s own',
+        ),
+        (
             "[[rules]]\nid='r'\nmetric='longest_wait_s'\nfire='< 30'",
             'rules[0].fire (line 4): "< 30" fires on short waits; a rule on longest_wait_s fires above its',
         ),

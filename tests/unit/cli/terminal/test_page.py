@@ -117,6 +117,14 @@ def test_suspended_alerts_come_last() -> None:
     assert [line.split(":")[0] for line in lines] == ["▲ Warning  Facturation", "▒ Stale  Social"]
 
 
+def test_an_operations_alert_names_its_source() -> None:
+    silent = replace(alert("", severity=Severity.WARNING), source="pbx1", metric="source_age_s", value=15.0)
+    hole = replace(silent, alert_id="h", source="vigie.events/2", metric="events_missed", value=12)
+    shown = text(picture(BUSY, alerts=(silent, hole)))
+    assert "▲ Warning  pbx1: source age 0:15, since 0:12, nobody on it" in shown
+    assert "▲ Warning  vigie.events/2: events missed 12, since 0:12, nobody on it" in shown
+
+
 def test_live_waits_tick_with_the_clock() -> None:
     assert "   0:48  " in text(picture(CALM))
     assert "   1:18  " in text(picture(CALM), now_ms=NOW_MS + 30_000)

@@ -1,0 +1,163 @@
+"""Operations alerts: on the system itself, in force everywhere without being configured. DESIGN.md §2.11.
+
+`source_silent`: a source that sends heartbeats of its own has been silent past its limit; for all the
+others ingest speaks, so its silence is one alert. `log_gap`: events are missing from the log, so the
+figures of the last 24 hours may miss them.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from schemas.board import Alert
+from schemas.topics import EVENTS
+from schemas.vocabulary import AlertState, OperationsRule, Severity
+from services.aggregator.core.episodes import Span
+from services.aggregator.core.following import Crossing
+from services.aggregator.core.sources import STALE_AFTER_LIVE_MS, Heard
+
+GAP_TOLD_MS = 24 * 3600_000
+INGEST_BEAT_MS = 10_000
+"""Two of ingest's heartbeats: without any for so long it may be ingest that is silent, not the source."""
+
+
+class SilenceSight(NamedTuple):
+    """A source as one look hears it. `since_ms`: since when this worker listens to it.
+
+    What was said before is in the log, but what is not said yet may be about to be: a system that
+    starts is not silent for having been stopped.
+    """
+
+    site: str
+    source: str
+    heard: Heard
+    is_sure: bool
+    since_ms: int
+    now_ms: int
+
+    @property
+    def turns(self) -> int:
+        return 2
+
+    @property
+    def limit_ms(self) -> int:
+        return (self.heard.stale_at_ms or 0) - (self.heard.heard_ms or 0)
+
+    def crossing(self, past: Sequence[Span]) -> Crossing | None:
+        at_ms = self.heard.stale_at_ms
+        if at_ms is None or not self.is_sure or self.now_ms < max(at_ms, self.since_ms + self.limit_ms):
+            return None
+        return Crossing(at_ms, at_ms)
+
+    def crossed_ms(self, told_ms: int) -> int | None:
+        return told_ms
+
+    def over_ms(self, from_ms: int) -> int | None:
+        heard_ms = self.heard.heard_ms
+        return (
+            max(from_ms, heard_ms) if heard_ms is not None and not self.heard.is_stale(self.now_ms) else None
+        )
+
+    def passed(self, past: Sequence[Span]) -> Sequence[Span]:
+        return ()
+
+    def asks_for(self, span: Span) -> bool:
+        return False
+
+    def alert(self, crossing: Crossing) -> Alert:
+        return _alert(
+            self.site,
+            self.source,
+            OperationsRule.SOURCE_SILENT,
+            metric="source_age_s",
+            threshold=self.limit_ms / 1000,
+            crossed_ms=crossing.told_ms,
+            now_ms=self.now_ms,
+            **self.figures(),
+        )
+
+    def figures(self) -> dict[str, Any]:
+        return {"value": round((self.now_ms - (self.heard.heard_ms or 0)) / 1000, 1)}
+
+
+class GapSight(NamedTuple):
+    """A hole in the log: `events` are missing (None: nobody knows how many), seen at `at_ms`.
+
+    `at_ms` is None at all later looks; `told_ms` is the hole that is told of already. Its alert lasts
+    until a day has passed, somebody closes it, or there is another hole.
+    """
+
+    site: str
+    source: str
+    told_ms: int | None
+    now_ms: int
+    at_ms: int | None = None
+    events: int | None = None
+
+    @property
+    def turns(self) -> int:
+        return 2
+
+    def crossing(self, past: Sequence[Span]) -> Crossing | None:
+        is_known = any(span.told_ms == self.at_ms for span in past)
+        return None if self.at_ms is None or is_known else Crossing(self.at_ms, self.at_ms)
+
+    def crossed_ms(self, told_ms: int) -> int | None:
+        return told_ms
+
+    def over_ms(self, from_ms: int) -> int | None:
+        is_another = self.at_ms is not None and self.at_ms > from_ms
+        is_old = self.told_ms is not None and self.now_ms >= self.told_ms + GAP_TOLD_MS
+        return self.now_ms if is_another or is_old else None
+
+    def passed(self, past: Sequence[Span]) -> Sequence[Span]:
+        return ()
+
+    def asks_for(self, span: Span) -> bool:
+        return False
+
+    def alert(self, crossing: Crossing) -> Alert:
+        return _alert(
+            self.site,
+            self.source,
+            OperationsRule.LOG_GAP,
+            metric="events_missed",
+            value=self.events,
+            threshold=0,
+            crossed_ms=crossing.told_ms,
+            now_ms=self.now_ms,
+        )
+
+    def figures(self) -> dict[str, Any]:
+        return {}
+
+
+def log_source(partition: int) -> str:
+    """The source that a hole in the log is told of."""
+    return f"{EVENTS.name}/{partition}"
+
+
+def ingest_heard(ingest_ms: int | None, behind_ms: int) -> Heard:
+    """When ingest itself was last heard."""
+    if ingest_ms is None:
+        return Heard(None, None)
+    return Heard(ingest_ms, ingest_ms + STALE_AFTER_LIVE_MS).later(behind_ms)
+
+
+def _alert(
+    site: str, source: str, rule: OperationsRule, *, crossed_ms: int, now_ms: int, **more: Any
+) -> Alert:
+    return Alert(
+        alert_id="",
+        rule=rule.value,
+        severity=Severity.WARNING,
+        site=site,
+        queue="",
+        channel=None,
+        team=None,
+        source=source,
+        state=AlertState.FIRING,
+        crossed_ms=crossed_ms,
+        fired_ms=now_ms,
+        updated_ms=now_ms,
+        **more,
+    )
