@@ -7,12 +7,21 @@ how a command gets into the log (`command_log.py`; a double in the tests).
 import asyncio
 import uuid
 from collections.abc import Callable
-from typing import Annotated, Protocol
+from typing import Annotated, Any, Protocol
 
 from msgspec import Meta, Struct
 
 from schemas.board import Alert
-from schemas.events import API_SOURCE, AlertAcknowledge, AlertCommand, Name
+from schemas.errors import InvalidMessage
+from schemas.events import (
+    API_SOURCE,
+    AlertAcknowledge,
+    AlertCommand,
+    AlertResolve,
+    AlertSnooze,
+    Instant,
+    Name,
+)
 
 ANSWER_S = 2.0
 """How long a person waits for the log and the worker together before being told: it is on its way."""
@@ -23,6 +32,12 @@ class Action(Struct, frozen=True, forbid_unknown_fields=True):
 
     by: Name = ""
     note: Annotated[str, Meta(max_length=2000)] | None = None
+
+
+class Snooze(Action, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The same, with the instant at which the alert is to come back."""
+
+    until_ms: Instant
 
 
 class CommandLog(Protocol):
@@ -46,26 +61,36 @@ class Commands:
 
         Raises `Unavailable` when the log does not take the command.
         """
-        command, now_ms = str(uuid.uuid4()), self._clock()
-        return await self._send(
-            AlertAcknowledge(
-                id=command,
-                source=API_SOURCE,
-                site=alert.site,
-                occurred_ms=now_ms,
-                received_ms=now_ms,
-                alert_id=alert.alert_id,
-                command=command,
-                by=by,
-                note=note,
-            )
-        )
+        return await self._send(AlertAcknowledge(by=by, note=note, **self._envelope(alert)))
+
+    async def snooze(self, alert: Alert, *, by: str, note: str | None, until_ms: int) -> Alert | None:
+        """As `acknowledge`. Raises `InvalidMessage` when the end lies in the past."""
+        if until_ms <= self._clock():
+            raise InvalidMessage("until_ms: lies in the past, so the alert would come back at once")
+        return await self._send(AlertSnooze(by=by, note=note, until_ms=until_ms, **self._envelope(alert)))
+
+    async def resolve(self, alert: Alert, *, by: str, note: str | None) -> Alert | None:
+        """As `acknowledge`."""
+        return await self._send(AlertResolve(by=by, note=note, **self._envelope(alert)))
 
     def answered(self, alert: Alert) -> None:
         """An alert came back on `vigie.alerts`; whoever waits for its `command` gets it."""
         waiting = self._waiting.get(alert.command or "")
         if waiting is not None and not waiting.done():
             waiting.set_result(alert)
+
+    def _envelope(self, alert: Alert) -> dict[str, Any]:
+        """What every command on an alert says, but for the person."""
+        command, now_ms = str(uuid.uuid4()), self._clock()
+        return {
+            "id": command,
+            "source": API_SOURCE,
+            "site": alert.site,
+            "occurred_ms": now_ms,
+            "received_ms": now_ms,
+            "alert_id": alert.alert_id,
+            "command": command,
+        }
 
     async def _send(self, command: AlertCommand) -> Alert | None:
         """A write that takes too long goes on by itself: cut off half way, nobody would know what became

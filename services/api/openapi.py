@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from schemas.board import AgentRow, Alert, QueueRow, SiteRow
 from schemas.config import FlapConfig, RuleConfig
 from schemas.definitions import Definition, ServiceLevelFormula
-from services.api.commands import Action
+from services.api.commands import Action, Snooze
 from services.api.sign_in import COOKIE
 from services.api.wire import LEFT_OUT
 
@@ -84,7 +84,7 @@ def components() -> dict[str, Any]:
     """Every schema that the contract names."""
     structs = (QueueRow, SiteRow, AgentRow, Alert, Definition, ServiceLevelFormula, RuleConfig, FlapConfig)
     _, found = msgspec.json.schema_components(
-        [*structs, Action, Error, Health], ref_template="#/components/schemas/{name}"
+        [*structs, Action, Snooze, Error, Health], ref_template="#/components/schemas/{name}"
     )
     for struct, names in LEFT_OUT.items():
         _leave_out(found[struct.__name__], names)

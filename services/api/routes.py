@@ -1,7 +1,7 @@
 """REST: INTERFACE.md §5. Each route reads the board, or writes a command to the log, and answers JSON."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,9 +14,9 @@ from schemas.config import Config, RuleConfig
 from schemas.definitions import DEFINITIONS, SERVICE_LEVELS
 from schemas.vocabulary import AlertState, WindowName
 from services.api import wire
-from services.api.answers import Refused, error, json
+from services.api.answers import Refused, json
 from services.api.board import Board, View
-from services.api.commands import Action, Commands
+from services.api.commands import Action, Commands, Snooze
 from services.api.guard import holder_of
 from services.api.hub import Hub
 from services.api.live import view
@@ -42,7 +42,10 @@ class Readiness(Protocol):
         """What the api still waits for, one sentence each; empty when it is ready."""
 
 
+A = TypeVar("A", bound=Action)
+
 _actions = msgspec.json.Decoder(Action)
+_snoozes = msgspec.json.Decoder(Snooze)
 
 
 def board_routes(board: Board, hub: Hub, config: Config, *, clock: Callable[[], int]) -> APIRouter:
@@ -95,22 +98,25 @@ def action_routes(board: Board, commands: Commands) -> APIRouter:
     """What people can do."""
     router = APIRouter(prefix="/api/v1/alerts", tags=["actions"])
 
-    @router.post(
-        "/{alert_id}/acknowledge",
-        responses=answers("Alert", 202, 400, 404, 409, 413, 415, 503),
-        openapi_extra={
-            "requestBody": {
-                "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Action"}}}
-            }
-        },
-        summary="Somebody takes the alert",
-    )
+    @router.post("/{alert_id}/acknowledge", summary="Somebody takes the alert", **_acting("Action"))
     async def acknowledge(alert_id: str, request: Request) -> Response:
-        action = await _action(request)
-        alert = board.alerts.get(alert_id)
-        if alert is None:
-            return error(404, _NO_ALERT)
+        action = await _said(request, _actions)
+        alert = _known(board, alert_id)
         return _outcome(alert, await commands.acknowledge(alert, by=action.by, note=action.note))
+
+    @router.post("/{alert_id}/snooze", summary="It comes back at an instant", **_acting("Snooze"))
+    async def snooze(alert_id: str, request: Request) -> Response:
+        action = await _said(request, _snoozes)
+        alert, until_ms = _known(board, alert_id), action.until_ms
+        return _outcome(
+            alert, await commands.snooze(alert, by=action.by, note=action.note, until_ms=until_ms)
+        )
+
+    @router.post("/{alert_id}/resolve", summary="Somebody closes the alert", **_acting("Action"))
+    async def resolve(alert_id: str, request: Request) -> Response:
+        action = await _said(request, _actions)
+        alert = _known(board, alert_id)
+        return _outcome(alert, await commands.resolve(alert, by=action.by, note=action.note))
 
     return router
 
@@ -198,7 +204,23 @@ def _older(alerts: list[Alert], board: Board, before: str | None) -> list[Alert]
     return [alert for alert in alerts if alert.fired_ms < int(before[:16])]
 
 
-async def _action(request: Request) -> Action:
+def _acting(body: str) -> dict[str, Any]:
+    """What the contract says of a route on which somebody acts on an alert."""
+    schema = {"$ref": f"#/components/schemas/{body}"}
+    return {
+        "responses": answers("Alert", 202, 400, 404, 409, 413, 415, 503),
+        "openapi_extra": {"requestBody": {"content": {"application/json": {"schema": schema}}}},
+    }
+
+
+def _known(board: Board, alert_id: str) -> Alert:
+    alert = board.alerts.get(alert_id)
+    if alert is None:
+        raise Refused(404, "no alert has this alert_id")
+    return alert
+
+
+async def _said(request: Request, decoder: msgspec.json.Decoder[A]) -> A:
     """The body, decoded. JSON must be said: a form of another site could be sent without asking."""
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json":
@@ -209,12 +231,12 @@ async def _action(request: Request) -> Action:
         if len(body) > MAX_BODY:
             raise Refused(413, f"the body is above {MAX_BODY} bytes")
     try:
-        action = _actions.decode(body)
+        action = decoder.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise Refused(400, str(fault)) from fault
     by = action.by or holder_of(request.scope).id
     if not by.strip():
-        raise Refused(400, "by: says who takes it, and may not be blank")
+        raise Refused(400, "by: says who acts, and may not be blank")
     return msgspec.structs.replace(action, by=by)
 
 

@@ -11,13 +11,15 @@ from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config, HttpConfig, SourceConfig
-from schemas.events import AlertAcknowledge, AlertCommand
+from schemas.events import AlertAcknowledge, AlertCommand, AlertResolve, AlertSnooze
 from schemas.vocabulary import AlertState, Freshness
 from tests.doubles.served import ServedApi
 from tests.unit.api.rows import NOW, agent_row, alert, queue_row, site_row
 
 ID = alert().alert_id
 ACKNOWLEDGE = f"/api/v1/alerts/{ID}/acknowledge"
+SNOOZE = f"/api/v1/alerts/{ID}/snooze"
+RESOLVE = f"/api/v1/alerts/{ID}/resolve"
 
 
 @pytest.fixture
@@ -200,6 +202,8 @@ async def test_the_contract_names_every_path(http: httpx.AsyncClient) -> None:
         "/api/v1/agents",
         "/api/v1/alerts",
         "/api/v1/alerts/{alert_id}/acknowledge",
+        "/api/v1/alerts/{alert_id}/snooze",
+        "/api/v1/alerts/{alert_id}/resolve",
         "/api/v1/definitions",
         "/api/v1/rules",
         "/health/live",
@@ -239,6 +243,55 @@ async def test_an_acknowledgement_is_written_to_the_log_and_answered_with_the_al
     assert written.id == written.command
     assert (written.source, written.occurred_ms) == ("vigie/api", NOW)
     assert api.board.alerts[ID].state is AlertState.ACKNOWLEDGED
+
+
+async def test_a_snooze_is_written_to_the_log_with_its_end(api: ServedApi, http: httpx.AsyncClient) -> None:
+    until_ms = NOW + 600_000
+    api.log.worker = worker(True, version=2, state=AlertState.SNOOZED, snoozed_until_ms=until_ms)
+    answer = await http.post(SNOOZE, json={"by": "Léa", "until_ms": until_ms, "note": "après le déjeuner"})
+    assert (answer.status_code, answer.json()["state"]) == (200, "snoozed")
+    (written,) = api.log.written
+    assert isinstance(written, AlertSnooze)
+    assert (written.alert_id, written.by, written.until_ms) == (ID, "Léa", until_ms)
+    assert (written.note, written.site, written.id) == ("après le déjeuner", "paris", written.command)
+
+
+async def test_an_alert_is_closed_by_way_of_the_log(api: ServedApi, http: httpx.AsyncClient) -> None:
+    api.log.worker = worker(
+        True, version=2, state=AlertState.RESOLVED, resolved_by="Léa", reason="by_hand", resolved_ms=NOW
+    )
+    answer = await http.post(RESOLVE, json={"by": "Léa", "note": "rappelé"})
+    assert (answer.status_code, answer.json()["resolved_by"]) == (200, "Léa")
+    (written,) = api.log.written
+    assert isinstance(written, AlertResolve)
+    assert (written.alert_id, written.by, written.note) == (ID, "Léa", "rappelé")
+
+
+@pytest.mark.parametrize(
+    ("path", "more"), [(ACKNOWLEDGE, {}), (SNOOZE, {"until_ms": NOW + 1}), (RESOLVE, {})]
+)
+async def test_every_action_has_the_same_answers(
+    api: ServedApi, http: httpx.AsyncClient, path: str, more: dict[str, int]
+) -> None:
+    body = {"by": "Léa", **more}
+    assert (await http.post(path, json=body)).status_code == 202
+    assert (await http.post(path.replace(ID, "ffff"), json=body)).status_code == 404
+    assert (await http.post(path, content="by=Léa")).status_code == 415
+    assert (await http.post(path, json={**body, "by": " "})).status_code == 400
+    api.log.worker = worker(False, version=2, state=AlertState.RESOLVED)
+    assert (await http.post(path, json=body)).status_code == 409
+    api.log.is_there = False
+    assert (await http.post(path, json=body)).status_code == 503
+
+
+@pytest.mark.parametrize("until", [None, -1, NOW, NOW - 1, 1.5, "10 min", 2**60])
+async def test_a_snooze_without_an_end_to_come_is_refused(
+    api: ServedApi, http: httpx.AsyncClient, until: object
+) -> None:
+    answer = await http.post(SNOOZE, json={"by": "Léa", "until_ms": until})
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid")
+    assert "until_ms" in answer.json()["detail"]
+    assert api.log.written == []
 
 
 async def test_an_acknowledgement_that_is_not_allowed_shows_the_alert(
