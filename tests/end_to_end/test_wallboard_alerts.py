@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 from playwright.async_api import Page, expect
 
+from schemas.events import AlertAcknowledge, AlertResolve, AlertSnooze
 from schemas.vocabulary import AlertState
 from tests.end_to_end.conftest import OpenBoard
 from tests.end_to_end.wallboard_rows import START_MS, Scene, alert, changed
@@ -70,6 +71,68 @@ async def test_by_mouse_on_the_wall_too(open_board: OpenBoard) -> None:
     await expect(board.page.locator(".strip .alert-detail")).to_have_text(
         re.compile(r"^dépassée depuis 1:\d\d · Zoé R\. s’en occupe$")
     )
+
+
+async def test_a_reminder_in_ten_minutes_by_one_press(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    page = board.page
+    await expect(page.locator(".action-close")).to_be_hidden()
+    await page.get_by_role("button", name="Rappel 10 min, Facturation").click()
+    await give_name(page)
+    await expect(page.locator(".strip .alert-detail")).to_have_text("En rappel jusqu’à 14:42, par Zoé R.")
+    await expect(page.locator(".action-snooze")).to_be_hidden()
+    await expect(page.locator(".take")).to_be_visible()
+    (command,) = board.stage.api.log.written
+    assert isinstance(command, AlertSnooze)
+    assert 0 <= START_MS + 600_000 + 60_000 - command.until_ms < 120_000
+
+
+async def test_other_reminders_are_in_a_menu_by_mouse_and_by_keyboard(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    page = board.page
+    await page.click(".action-snooze-others")
+    menu = page.locator(".snooze-menu")
+    await expect(menu.locator("button")).to_have_text(
+        ["Rappel 5\u00a0min", "Rappel 10\u00a0min", "Rappel 30\u00a0min"]
+    )
+    await page.keyboard.press("Escape")
+    await expect(menu).to_be_hidden()
+    await expect(page.locator(".action-snooze-others")).to_be_focused()
+    await page.keyboard.press("Enter")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Enter")
+    await give_name(page)
+    await expect(page.locator(".strip .alert-detail")).to_have_text(
+        re.compile("^En rappel jusqu’à 15:0[0-4], par Zoé R.$")
+    )
+
+
+async def test_once_taken_it_is_closed_by_whoever_took_it(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical(), view="desk")
+    page = board.page
+    await page.click(".take")
+    await give_name(page)
+    await expect(page.locator(".action-snooze")).to_be_hidden()
+    await page.get_by_role("button", name="Clore, Facturation").click()
+    await expect(page.locator(".strip .alert-first")).to_have_text(
+        re.compile(r"^Facturation · attente max \d:\d\d, limite 2:00$")
+    )
+    await expect(page.locator(".strip .alert-detail")).to_have_text(
+        re.compile(r"^Close à 14:3\d:\d\d après \d:\d\d par Zoé R\. · disparaît dans \S+(\ss)?$")
+    )
+    await expect(page.locator("article[data-look=critical]")).to_have_count(0)
+    assert [type(command) for command in board.stage.api.log.written] == [AlertAcknowledge, AlertResolve]
+
+
+async def test_the_key_r_reminds_of_the_focused_queue_on_the_wall_too(open_board: OpenBoard) -> None:
+    board = await open_board(one_critical())
+    page = board.page
+    await expect(page.locator(".action:visible")).to_have_count(0)
+    await page.locator('article[data-look="critical"] button.value:visible >> nth=0').focus()
+    await page.keyboard.press("r")
+    await give_name(page)
+    await expect(page.locator(".strip .alert-detail")).to_have_text("En rappel jusqu’à 14:42, par Zoé R.")
 
 
 async def test_somebody_was_faster(open_board: OpenBoard) -> None:

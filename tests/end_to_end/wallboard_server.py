@@ -8,13 +8,14 @@ import contextlib
 import sys
 import time
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config
-from schemas.events import AlertAcknowledge, AlertCommand
-from schemas.vocabulary import AlertState
+from schemas.events import AlertAcknowledge, AlertCommand, AlertResolve, AlertSnooze
+from schemas.vocabulary import OPEN_ALERT_STATES, AlertState
 from tests.doubles.served import ServedApi
 from tests.end_to_end.wallboard_rows import START_MS, Scene
 from tests.end_to_end.wallboard_scenes import SCENES
@@ -70,19 +71,22 @@ class Stage:
                 self.play()
 
     def _answer(self, command: AlertCommand) -> Alert | None:
-        """What the worker says: acknowledged once, refused after that."""
+        """What the worker says, as far as the pages need it: what is over is refused."""
         alert = self.api.board.alerts[command.alert_id]
-        if not isinstance(command, AlertAcknowledge) or alert.state is not AlertState.FIRING:
+        changes: dict[str, Any] | None = None
+        match command:
+            case AlertAcknowledge() if alert.state in (AlertState.FIRING, AlertState.SNOOZED):
+                changes = {"state": AlertState.ACKNOWLEDGED, "acknowledged_by": command.by}
+                changes |= {"acknowledged_ms": self.clock(), "snoozed_until_ms": None, "snoozed_by": None}
+            case AlertSnooze() if alert.state in OPEN_ALERT_STATES:
+                changes = {"state": AlertState.SNOOZED, "snoozed_by": command.by}
+                changes["snoozed_until_ms"] = command.until_ms
+            case AlertResolve() if alert.state in OPEN_ALERT_STATES:
+                changes = {"state": AlertState.RESOLVED, "resolved_by": command.by}
+                changes |= {"resolved_ms": self.clock(), "reason": "by_hand"}
+        if changes is None:
             return replace(alert, command=command.command, accepted=False)
-        return replace(
-            alert,
-            state=AlertState.ACKNOWLEDGED,
-            acknowledged_by=command.by,
-            acknowledged_ms=self.clock(),
-            version=alert.version + 1,
-            command=command.command,
-            accepted=True,
-        )
+        return replace(alert, **changes, version=alert.version + 1, command=command.command, accepted=True)
 
 
 def _newest(told: Alert, known: Alert | None) -> Alert:

@@ -30,6 +30,8 @@ function alertItem(alert, view) {
     shape: SHAPE[seen.state] ?? (seen.flapping ? "flapping" : look(seen)),
     isTaken: seen.state === "acknowledged",
     canTake: ["firing", "snoozed"].includes(seen.state),
+    canSnooze: seen.state === "firing",
+    canClose: seen.state === "acknowledged",
     sinceMs: seen.crossed_ms,
   };
 }

@@ -3,7 +3,7 @@
 
 const ANSWER_WITHIN_MS = 10_000;
 
-/** Commands under way by alert id: {isSending, note}. */
+/** Commands under way by alert id: {isSending, action, note}. */
 export class Commands {
   #post;
   #onAlert;
@@ -26,19 +26,34 @@ export class Commands {
     this.#held.delete(alertId);
   }
 
-  /** « Je m'en occupe ». A second press while the first is under way does nothing. */
-  async acknowledge(alertId, by, texts) {
+  /** « Je m'en occupe ». */
+  acknowledge(alertId, by, texts) {
+    return this.#act("acknowledge", alertId, { by }, texts);
+  }
+
+  /** « Rappel »: it comes back at `untilMs`. */
+  snooze(alertId, by, untilMs, texts) {
+    return this.#act("snooze", alertId, { by, until_ms: untilMs }, texts);
+  }
+
+  /** « Clore ». */
+  resolve(alertId, by, texts) {
+    return this.#act("resolve", alertId, { by }, texts);
+  }
+
+  /** A second press while the first is under way does nothing. */
+  async #act(action, alertId, body, texts) {
     if (this.#held.get(alertId)?.isSending) return;
-    this.#set(alertId, { isSending: true, note: "" });
+    this.#set(alertId, { isSending: true, action, note: "" });
     try {
-      const path = `api/v1/alerts/${encodeURIComponent(alertId)}/acknowledge`;
-      this.#take(alertId, await this.#post(path, { by }), by, texts);
+      const path = `api/v1/alerts/${encodeURIComponent(alertId)}/${action}`;
+      this.#take(alertId, await this.#post(path, body), { action, by: body.by }, texts);
     } catch {
       this.#set(alertId, { isSending: false, note: texts.notSaved });
     }
   }
 
-  #take(alertId, { status, body }, by, texts) {
+  #take(alertId, { status, body }, { action, by }, texts) {
     const alert = body?.alert ?? body;
     const isAlert = alert?.alert_id === alertId;
     if (status === 200 && isAlert) {
@@ -47,7 +62,7 @@ export class Commands {
     } else if (status === 202) {
       setTimeout(() => this.#giveUp(alertId, texts), ANSWER_WITHIN_MS);
     } else if (status === 409 && isAlert) {
-      const other = alert.acknowledged_by;
+      const other = action === "acknowledge" && alert.acknowledged_by;
       this.#onAlert(alert);
       this.#set(alertId, { isSending: false, note: other && other !== by ? texts.notSavedTaken(other) : "" });
     } else {

@@ -71,7 +71,7 @@ function besideFigure(articles, button, step) {
   return all[all.indexOf(button) + step] ?? null;
 }
 
-/** The alert that A means: the focused one, else the first untaken of the focused queue. */
+/** The alert that A or R means: the focused one, else that of the focused queue. */
 export function alertMeant(focused, alertsOfQueue) {
   const card = focused?.closest?.("[data-alert]");
   if (card) return card.dataset.alert;
@@ -80,7 +80,7 @@ export function alertMeant(focused, alertsOfQueue) {
 }
 
 /** Single keys. `areOn()` says whether the person wants them. */
-export function listen({ areOn, onWindow, onTake, onHelp }) {
+export function listen({ areOn, onWindow, onTake, onSnooze, onHelp }) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || !areOn()) return;
     if (event.target.closest?.(FIELD) || document.querySelector("dialog[open]")) return;
@@ -88,6 +88,7 @@ export function listen({ areOn, onWindow, onTake, onHelp }) {
     const window = WINDOWS[Number(key) - 1];
     if (window) onWindow(window);
     else if (key === "a") onTake(document.activeElement);
+    else if (key === "r") onSnooze(document.activeElement);
     else if (key === "?") onHelp();
     else return;
     event.preventDefault();

@@ -16,7 +16,7 @@ import { CUT_AFTER_MS, linkState, RECONNECTING_AFTER_MS } from "./model.js";
 import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
 import { Rules } from "./rules.js";
 import { Live } from "./socket.js";
-import { Strip } from "./strip.js";
+import { SNOOZE_MINUTES, Strip } from "./strip.js";
 import { stripLines, subjectOf } from "./strip_text.js";
 import { TEXTS } from "./texts.js";
 import { pageOf, viewsOf, Wall } from "./wall.js";
@@ -54,6 +54,8 @@ const strip = new Strip({
   more: nodes["alerts-more"],
   count: nodes["alerts-count"],
   onTake: takeInHand,
+  onSnooze: snooze,
+  onClose: closeAlert,
   onToggle: renderSoon,
 });
 const live = new Live({
@@ -86,17 +88,29 @@ async function takeInHand(alertId) {
   if (by) await commands.acknowledge(alertId, by, texts);
 }
 
+async function snooze(alertId, minutes) {
+  if (!alertId || !board.alerts.has(alertId)) return;
+  const by = await nameDialog.name();
+  if (by) await commands.snooze(alertId, by, Math.round(clock.now()) + minutes * 60_000, texts);
+}
+
+async function closeAlert(alertId) {
+  if (!alertId || !board.alerts.has(alertId)) return;
+  const by = await nameDialog.name();
+  if (by) await commands.resolve(alertId, by, texts);
+}
+
 function chooseWindow(window) {
   chosenWindow = window;
   history.replaceState(null, "", withParameter(location.search, "window", window));
   render();
 }
 
-/** First untaken alert of a queue, for the key A. */
-function untakenOf(key) {
+/** First alert of a queue in one of these states, for the keys: A those untaken, R those that may rest. */
+const inStates = (...states) => (key) => {
   const [site, queue] = JSON.parse(key);
-  return alertsOf(board, site, queue).find((alert) => ["firing", "snoozed"].includes(alert.state))?.alert_id ?? null;
-}
+  return alertsOf(board, site, queue).find((alert) => states.includes(alert.state))?.alert_id ?? null;
+};
 
 /** Time without a frame. The monotonic clock may have stood still while the machine slept; the wall
  *  clock may have been set. The longer of the two is taken: doubt is the safe side. */
@@ -198,7 +212,8 @@ for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog, ru
 listen({
   areOn: () => helpDialog.keysAreOn,
   onWindow: chooseWindow,
-  onTake: (focused) => takeInHand(alertMeant(focused, untakenOf)),
+  onTake: (focused) => takeInHand(alertMeant(focused, inStates("firing", "snoozed"))),
+  onSnooze: (focused) => snooze(alertMeant(focused, inStates("firing", "acknowledged")), SNOOZE_MINUTES),
   onHelp: () => helpDialog.open(),
 });
 hidePointerWhenIdle(document.body);

@@ -1,5 +1,5 @@
 // The alert strip: one card or row per alert, kept by its id so that focus survives a frame.
-// « Je m'en occupe » answers at once; what became of it is told in the row itself.
+// A press of a button answers at once; what became of it is told in the row itself.
 
 import * as format from "./format.js";
 import { lastResolved } from "./board.js";
@@ -8,13 +8,16 @@ import { setShape, shape } from "./shapes.js";
 import { stripLines, subjectOf } from "./strip_text.js";
 
 export const STRIP_PLACES = 3;
+export const SNOOZE_MINUTES = 10;
+const SNOOZES = [5, 10, 30];
 
 /** Letters that a card of the wall holds; beyond, type is set narrower. */
 const ROOM = { title: 29, detail: 44, detailOfFour: 38 };
 
-/** One alert of the strip. `onTake(alertId)` is called once per press. */
+/** One alert of the strip. `on`: take, snooze(alertId, minutes), menu(alertId, button), close; each is
+ *  called once per press. */
 class AlertCard {
-  constructor(onTake) {
+  constructor(on) {
     this.node = make("li", "alert");
     this.node.tabIndex = -1;
     this.shape = shape("critical");
@@ -33,8 +36,12 @@ class AlertCard {
     this.button.type = "button";
     this.buttonText = make("span");
     this.button.append(shape("taken"), this.buttonText);
-    this.button.addEventListener("click", () => onTake(this.node.dataset.alert));
-    this.node.append(this.shape, lines, this.note, this.aside, this.button);
+    this.button.addEventListener("click", () => on.take(this.node.dataset.alert));
+    this.snooze = makeAction("snooze", "snoozed", () => on.snooze(this.node.dataset.alert, SNOOZE_MINUTES));
+    this.others = makeAction("snooze-others", "", () => on.menu(this.node.dataset.alert, this.others.node));
+    this.close = makeAction("close", "", () => on.close(this.node.dataset.alert));
+    this.actions = [this.snooze, this.others, this.close];
+    this.node.append(this.shape, lines, this.note, this.aside, this.button, ...this.actions.map(({ node }) => node));
   }
 
   show(item, context, command) {
@@ -53,16 +60,63 @@ class AlertCard {
     setText(this.asideText, lines.aside);
     setShown(this.aside, Boolean(lines.aside));
     setText(this.note, command?.note ?? "");
-    this.#showButton(item, context, command, name);
+    this.#showButtons(item, context, command, name);
   }
 
-  #showButton(item, { texts }, command, name) {
-    const isShown = Boolean(item.canTake);
-    if (!isShown && document.activeElement === this.button) this.node.focus();
-    setShown(this.button, isShown);
-    this.button.disabled = Boolean(command?.isSending);
-    setText(this.buttonText, command?.isSending ? texts.sending : texts.take);
-    setAttribute(this.button, "aria-label", command?.isSending ? null : `${texts.take}, ${name}`);
+  #showButtons(item, { texts }, command, name) {
+    const { button, snooze, others, close } = this;
+    const show = (node, text, action, label, isShown) => {
+      const isSending = Boolean(command?.isSending && command.action === action);
+      if (!isShown && document.activeElement === node) this.node.focus();
+      setShown(node, Boolean(isShown));
+      node.disabled = Boolean(command?.isSending);
+      setText(text, isSending ? texts.sending : label);
+      setAttribute(node, "aria-label", isSending ? null : `${label}, ${name}`);
+    };
+    show(button, this.buttonText, "acknowledge", texts.take, item.canTake);
+    show(snooze.node, snooze.text, "snooze", texts.snooze(SNOOZE_MINUTES), item.canSnooze);
+    show(close.node, close.text, "resolve", texts.closeAlert, item.canClose);
+    show(others.node, others.text, "", texts.otherSnooze, item.canSnooze);
+  }
+}
+
+function makeAction(name, shapeName, onPress) {
+  const node = make("button", `action action-${name}`);
+  const text = make("span");
+  node.type = "button";
+  if (shapeName) node.append(shape(shapeName));
+  node.append(text);
+  node.addEventListener("click", onPress);
+  return { node, text };
+}
+
+/** The other lengths of a reminder, beside the button that opens them. A popover, so no card cuts it off. */
+class SnoozeMenu {
+  #alertId = null;
+
+  constructor(onSnooze) {
+    this.node = make("div", "snooze-menu");
+    this.node.popover = "auto";
+    this.node.setAttribute("role", "group");
+    this.choices = SNOOZES.map((minutes) => {
+      const { node, text } = makeAction("choice", "", () => {
+        this.node.hidePopover();
+        onSnooze(this.#alertId, minutes);
+      });
+      this.node.append(node);
+      return { node, text, minutes };
+    });
+  }
+
+  open(alertId, button, texts) {
+    this.#alertId = alertId;
+    setAttribute(this.node, "aria-label", texts.otherSnooze);
+    for (const { text, minutes } of this.choices) setText(text, texts.snooze(minutes));
+    this.node.showPopover();
+    const { right, bottom } = button.getBoundingClientRect();
+    this.node.style.setProperty("left", `${Math.max(8, right - this.node.offsetWidth)}px`);
+    this.node.style.setProperty("top", `${Math.min(bottom + 6, innerHeight - this.node.offsetHeight - 8)}px`);
+    this.choices[0].node.focus();
   }
 }
 
@@ -71,11 +125,14 @@ export class Strip {
   #cards = new Map();
   #isOpen = false;
 
-  constructor({ list, more, count, onTake, onToggle }) {
+  constructor({ list, more, count, onTake, onSnooze, onClose, onToggle }) {
     this.list = list;
     this.more = more;
     this.count = count;
-    this.onTake = onTake;
+    this.menu = new SnoozeMenu(onSnooze);
+    list.after(this.menu.node);
+    const openMenu = (alertId, button) => this.menu.open(alertId, button, this.texts);
+    this.on = { take: onTake, snooze: onSnooze, close: onClose, menu: openMenu };
     this.quiet = makeQuiet();
     this.overflow = makeOverflow();
     more.addEventListener("click", () => {
@@ -85,6 +142,7 @@ export class Strip {
   }
 
   show(items, context) {
+    this.texts = context.texts;
     const isWhole = !context.isTv && this.#isOpen;
     const isCut = context.link === "cut";
     const shown = isWhole ? items : items.slice(0, isCut ? STRIP_PLACES - 1 : STRIP_PLACES);
@@ -98,7 +156,7 @@ export class Strip {
   }
 
   #card(item, context) {
-    if (!this.#cards.has(item.key)) this.#cards.set(item.key, new AlertCard(this.onTake));
+    if (!this.#cards.has(item.key)) this.#cards.set(item.key, new AlertCard(this.on));
     const card = this.#cards.get(item.key);
     card.show(item, context, context.commands.get(item.key));
     return card.node;
@@ -160,6 +218,6 @@ function lastText(context) {
     metric,
     format.hourMinute(alert.crossed_ms, timeZone),
     format.hourMinute(alert.resolved_ms, timeZone),
-    alert.acknowledged_by,
+    alert.acknowledged_by ?? alert.resolved_by,
   );
 }

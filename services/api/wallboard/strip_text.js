@@ -74,7 +74,7 @@ function facts(item, { texts, lang, nowMs }) {
 function title(item, f, { texts, isTv }) {
   const { alert } = item;
   if (alert.source) return alert.state === "resolved" ? f.short : `${f.short} ${f.value}`;
-  if (alert.state === "resolved") {
+  if (alert.state === "resolved" && alert.reason !== "by_hand") {
     return texts.back(isTv ? f.short : `${f.long} ${f.value},`, alert.metric, f.clear, f.isFloor);
   }
   if (alert.flapping) return texts.around(isTv ? f.short : f.long, f.limit);
@@ -91,10 +91,11 @@ function resolvedDetail({ alert }, context) {
   const { texts, lang, nowMs, timeZone } = context;
   const after = format.plain(format.duration(seconds(alert.resolved_ms - alert.crossed_ms), lang));
   const left = Math.ceil(seconds(alert.resolved_ms + 60_000 - nowMs));
+  const at = format.clock(alert.resolved_ms, timeZone);
   return joined(
-    texts.resolvedAt(format.clock(alert.resolved_ms, timeZone), after),
+    alert.reason === "by_hand" ? texts.closedAt(at, after, alert.resolved_by) : texts.resolvedAt(at, after),
     alert.reason === "corrected" && texts.corrected,
-    alert.acknowledged_by && texts.handledBy(alert.acknowledged_by),
+    alert.acknowledged_by && alert.acknowledged_by !== alert.resolved_by && texts.handledBy(alert.acknowledged_by),
     !context.isTv && texts.leavesIn(format.age(left, lang)),
   );
 }

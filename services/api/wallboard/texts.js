@@ -138,6 +138,7 @@ const fr = {
   back: (text, metric, value, isFloor) =>
     `${text} ${["longest_wait_s", "occupancy"].includes(metric) ? "repassée" : "repassé"} ${isFloor ? "au-dessus de" : "sous"} ${value}`,
   resolvedAt: (time, after) => `Résolue à ${time} après ${after}`,
+  closedAt: (time, after, by) => `Close à ${time} après ${after}${by ? ` par ${by}` : ""}`,
   corrected: "corrigée, elle n’avait pas lieu d’être",
   handledBy: (name) => `traitée par ${name}`,
   leavesIn: (age) => `disparaît dans ${age}`,
@@ -151,6 +152,9 @@ const fr = {
   soonAgents: (free, wrapUp) =>
     `${free} ${plural(free, "disponible", "disponibles")}${wrapUp ? `, ${wrapUp} en post-contact` : ""}`,
   take: "Je m’en occupe",
+  snooze: (minutes) => `Rappel ${minutes}${N}min`,
+  otherSnooze: "Autre rappel",
+  closeAlert: "Clore",
   sending: "Envoi…",
   notSavedTaken: (name) => `Non enregistré${N}: ${name} s’en occupe déjà.`,
   notSaved: "Non enregistré, réessayez.",
@@ -171,9 +175,10 @@ const fr = {
   helpRows: [
     ["Tab", "en-tête, alertes, files"], ["↑ ↓ ← →", "d’une file ou d’un chiffre à l’autre"],
     ["Home End", "première, dernière file"], ["A", "je m’en occupe (alerte ou file choisie)"],
+    ["R", `rappel dans 10${N}min (alerte ou file choisie)`],
     ["1 2 3 4", `fenêtre de 5, 15, 30, 60${N}min`], ["?", "cette aide"],
   ],
-  singleKeys: "Touches seules (A, 1 à 4, ?) en service",
+  singleKeys: "Touches seules (A, R, 1 à 4, ?) en service",
   spokenSeconds: (h, m, s) =>
     [h && `${h} ${plural(h, "heure", "heures")}`, m && `${m} ${plural(m, "minute", "minutes")}`,
       (s || (!h && !m)) && `${s} ${plural(s, "seconde", "secondes")}`].filter(Boolean).join(" "),
@@ -306,6 +311,7 @@ const en = {
   snoozedUntil: (time, by) => `Snoozed until ${time}${by ? ` by ${by}` : ""}`,
   back: (text, metric, value, isFloor) => `${text} back ${isFloor ? "above" : "below"} ${value}`,
   resolvedAt: (time, after) => `Resolved at ${time} after ${after}`,
+  closedAt: (time, after, by) => `Closed at ${time} after ${after}${by ? ` by ${by}` : ""}`,
   corrected: "corrected, it was not due",
   handledBy: (name) => `handled by ${name}`,
   leavesIn: (age) => `leaves in ${age}`,
@@ -317,6 +323,9 @@ const en = {
   soon: (n, [one, many], limit, within) => `${n} ${pluralEn(n, one, many)} over ${limit} in ${within}`,
   soonAgents: (free, wrapUp) => `${free} available${wrapUp ? `, ${wrapUp} in wrap-up` : ""}`,
   take: "I’m on it",
+  snooze: (minutes) => `Remind in ${minutes}${N}min`,
+  otherSnooze: "Other reminder",
+  closeAlert: "Close",
   sending: "Sending…",
   notSavedTaken: (name) => `Not saved: ${name} is already on it.`,
   notSaved: "Not saved, try again.",
@@ -337,9 +346,10 @@ const en = {
   helpRows: [
     ["Tab", "header, alerts, queues"], ["↑ ↓ ← →", "between queues and figures"],
     ["Home End", "first, last queue"], ["A", "I’m on it (chosen alert or queue)"],
+    ["R", `remind in 10${N}min (chosen alert or queue)`],
     ["1 2 3 4", `window of 5, 15, 30, 60${N}min`], ["?", "this help"],
   ],
-  singleKeys: "Single keys (A, 1 to 4, ?) on",
+  singleKeys: "Single keys (A, R, 1 to 4, ?) on",
   spokenSeconds: (h, m, s) =>
     [h && `${h} ${pluralEn(h, "hour", "hours")}`, m && `${m} ${pluralEn(m, "minute", "minutes")}`,
       (s || (!h && !m)) && `${s} ${pluralEn(s, "second", "seconds")}`].filter(Boolean).join(" "),
