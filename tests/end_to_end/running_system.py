@@ -34,7 +34,7 @@ WAIT_LIMIT_S = 3
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-_QUEUES = ("waits", "page", "spoiled")
+_QUEUES = ("waits", "snoozes", "page", "spoiled")
 _SETTINGS = f"""
 [[sites]]
 id = "{SITE}"
@@ -142,6 +142,12 @@ class RunningSystem:
             http.get(f"http://{self.addresses[service]}{path}") as answer,
         ):
             return answer.status, await answer.text()
+
+    async def act(self, alert_id: str, action: str, **said: Any) -> tuple[int, dict[str, Any]]:
+        """What the api answers to somebody who acts on an alert."""
+        path = f"http://{self.addresses['api']}/api/v1/alerts/{alert_id}/{action}"
+        async with aiohttp.ClientSession() as http, http.post(path, json={"by": "lea", **said}) as answer:
+            return answer.status, await answer.json()
 
     async def unready(self) -> dict[str, str]:
         """Which services are not ready, and what they say."""
