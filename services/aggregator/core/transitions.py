@@ -2,7 +2,7 @@
 
 Where the table says "state before", that state is part of where the alert stands. A snooze that ends
 while the alert is suppressed is not seen from outside: it changes what the alert goes back to once its
-source is heard again (docs/decisions/0012).
+source is heard again (docs/decisions/0013).
 """
 
 from enum import StrEnum
