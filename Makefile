@@ -16,7 +16,7 @@ FONTS := services/api/wallboard/fonts
 PACKAGE := node_modules/@fontsource-variable/ibm-plex-sans
 TYPEFACE := ibm-plex-sans-latin-wdth-normal.woff2
 
-.PHONY: help run test lint format kafka font browser clean
+.PHONY: help run test lint format kafka font browser prometheus clean
 
 help: ## this list
 	@echo "Vigie: a live wallboard and alerts for contact centres"
@@ -25,7 +25,7 @@ help: ## this list
 run: .venv/.run kafka font ## the whole system with a simulated contact centre, until Ctrl-C
 	@exec $(BIN)/vigie demo
 
-test: .venv/.test kafka browser font ## style, types and every test, as in continuous integration
+test: .venv/.test kafka browser prometheus font ## style, types and every test, as in continuous integration
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
@@ -76,6 +76,9 @@ kafka: | $(BIN)/python
 
 browser: | $(BIN)/python
 	@$(BIN)/python -m tests.browser
+
+prometheus: | $(BIN)/python
+	@$(BIN)/python -m tests.prometheus
 
 # The page does without: it falls back to the system's typeface.
 font: | $(BIN)/python

@@ -34,7 +34,7 @@ WAIT_LIMIT_S = 3
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-_QUEUES = ("waits", "snoozes", "page", "spoiled")
+_QUEUES = ("waits", "snoozes", "page", "spoiled", "scraped")
 _SETTINGS = f"""
 [[sites]]
 id = "{SITE}"
