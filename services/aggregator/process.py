@@ -13,6 +13,7 @@ import signal
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NoReturn
 
 import faust
@@ -94,12 +95,25 @@ def run(settings: Settings, config: Config, make: Make) -> int:
         handler.addFilter(_Repeats())
     follow_supervisor(lambda: os.kill(os.getpid(), signal.SIGTERM))
     try:
+        _make_folder(settings.data)
         _execute(_FaustWorker(app, loop))
+    except Misconfigured as misconfigured:
+        return _refused(misconfigured)
     except SystemExit as end:
         code = int(end.code or 0)
+        if code and app.reason is None:  # before anything of ours ran, and Faust's own words are off
+            log.error("failed", exc_info=end.__context__)
     if isinstance(app.reason, Misconfigured):
         return _refused(app.reason)
     return 1 if app.reason is not None else code
+
+
+def _make_folder(folder: Path) -> None:
+    """Faust makes its folder and nothing above it: a container's data folder is empty at first."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"--data: {folder} cannot be made ({error.strerror})") from error
 
 
 def _execute(worker: _FaustWorker) -> NoReturn:
