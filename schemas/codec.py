@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
+from schemas.deliveries import Delivery
 from schemas.errors import InvalidMessage
 from schemas.events import AnyEvent, Name, SourceEvent
 from schemas.faults import place_and_rule
@@ -32,6 +33,7 @@ _queue_rows = msgspec.json.Decoder(QueueRow)
 _agent_rows = msgspec.json.Decoder(AgentRow)
 _site_rows = msgspec.json.Decoder(SiteRow)
 _alerts = msgspec.json.Decoder(Alert)
+_deliveries = msgspec.json.Decoder(Delivery)
 _dead_letters = msgspec.json.Decoder(DeadLetter)
 _keys = msgspec.json.Decoder(tuple[str, ...])
 
@@ -57,6 +59,11 @@ def decode_alert(data: bytes) -> Alert:
     return _decode(_alerts, data)
 
 
+def decode_delivery(data: bytes) -> Delivery:
+    """A delivery of `vigie.deliveries`."""
+    return _decode(_deliveries, data)
+
+
 def decode_dead_letter(data: bytes) -> DeadLetter:
     """A dead letter of `vigie.dead_letters`."""
     return _decode(_dead_letters, data)
@@ -72,6 +79,10 @@ def agent_key(site: str, agent: str) -> bytes:
 
 def site_key(site: str) -> bytes:
     return encode(("site", site))
+
+
+def delivery_key(alert_id: str, person: str, channel: str) -> bytes:
+    return encode((alert_id, person, channel))
 
 
 def decode_key(key: bytes) -> tuple[str, ...]:

@@ -52,13 +52,18 @@ class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
 
 class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where each service listens, as host:port."""
+    """Where each service listens, as host:port. `board_url`: what notices link to, where it is another."""
 
     ingest: str = "127.0.0.1:8081"
     api: str = "127.0.0.1:8080"
     aggregator: str = "127.0.0.1:8082"
     notifier: str = "127.0.0.1:8083"
     origins: list[str] = []
+    board_url: str | None = None
+
+    @property
+    def board_url_in_force(self) -> str:
+        return self.board_url or f"http://{self.api}/"
 
 
 class KeyConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -152,11 +157,21 @@ class PersonConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     channels: list[ChannelConfig] = []
 
 
+class NoticesConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How notices are worded."""
+
+    lang: Literal["fr", "en"] = "fr"
+
+
 class EgressConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Networks of private addresses that notices may go to; none when left out."""
+
     allow: list[str] = []
 
 
 class SmtpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The mail relay. `sender`: the address that notices come from."""
+
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535)] = 25
     sender: str | None = None
@@ -238,6 +253,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queues: list[QueueConfig] = []
     teams: list[TeamConfig] = []
     people: list[PersonConfig] = []
+    notices: NoticesConfig = NoticesConfig()
     egress: EgressConfig = EgressConfig()
     smtp: SmtpConfig | None = None
     sources: list[SourceConfig] = []

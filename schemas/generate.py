@@ -12,6 +12,7 @@ import msgspec
 
 from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
 from schemas.config import Config
+from schemas.deliveries import Delivery
 from schemas.events import AnyEvent
 
 FOLDER = Path(__file__).parent / "generated"
@@ -23,6 +24,7 @@ MESSAGES: dict[str, Any] = {
     "agent_row": AgentRow,
     "site_row": SiteRow,
     "alert": Alert,
+    "delivery": Delivery,
     "dead_letter": DeadLetter,
     "config": Config,
 }

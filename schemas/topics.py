@@ -76,8 +76,8 @@ ALERTS = Topic(
 )
 DELIVERIES = Topic(
     name="vigie.deliveries",
-    key="alert_id + channel",
-    message="",
+    key="alert_id + channel (of a person)",
+    message="schemas.deliveries.Delivery",
     writers=("notifier",),
     readers=("notifier", "api"),
     settings={"cleanup.policy": "delete", "retention.ms": str(90 * DAY_MS)},

@@ -11,6 +11,7 @@ import pytest
 
 from schemas import codec, generate
 from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
+from schemas.deliveries import Delivery
 from schemas.events import AnyEvent
 
 EXAMPLES = Path(generate.__file__).parent / "examples"
@@ -20,6 +21,7 @@ BOARD: dict[str, Any] = {
     "agent_row": AgentRow,
     "site_row": SiteRow,
     "alert": Alert,
+    "delivery": Delivery,
     "dead_letter": DeadLetter,
 }
 ALL = [("event", EXAMPLES / "events" / f"{name}.json", AnyEvent) for name in EVENTS]
