@@ -5,18 +5,20 @@ cannot be read, addresses nobody may use. Pure: each check gives faults, none st
 import hashlib
 import ipaddress
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from schemas.config import RATIOS, Config, QueueConfig, RuleConfig
+from schemas.config import RATIOS, ChannelConfig, Config, QueueConfig, RuleConfig, SmtpConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
 from schemas.vocabulary import OperationsRule
+from services.runtime import secrets
+from services.runtime.addresses import Network, address_of, is_public, is_within, networks
 from services.runtime.config_shape import Fault, suggestion
 from services.runtime.listening import is_loopback, split_address
+from services.runtime.secrets import NoSecret
 from services.runtime.toml_lines import Place
 
 _LISTENERS = {"ingest": "ingest", "api": "board", "aggregator": "board", "notifier": "board"}
@@ -32,6 +34,7 @@ def faults_of(config: Config) -> Iterator[Fault]:
     yield from _sites(config)
     yield from _queues(config)
     yield from _people(config)
+    yield from _notices(config)
     yield from _keys(config)
     yield from _sources(config)
     for number, rule in enumerate(config.rules):
@@ -41,10 +44,13 @@ def faults_of(config: Config) -> Iterator[Fault]:
 def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[Fault]:
     """Secrets that the file names and this machine does not have."""
     for place, holder in _secret_holders(config):
-        if holder.secret_env and not environment.get(holder.secret_env):
-            yield (*place, "secret_env"), f"{holder.secret_env} is not set in the environment"
-        if holder.secret_file and not Path(holder.secret_file).is_file():
-            yield (*place, "secret_file"), f"{holder.secret_file} is not a file"
+        is_webhook = isinstance(holder, ChannelConfig) and holder.kind == "webhook"
+        if is_webhook and not (holder.secret_env or holder.secret_file):
+            continue  # said by `faults_of`
+        try:
+            (secrets.read_webhook_key if is_webhook else secrets.read)(holder, environment)
+        except NoSecret as error:
+            yield (*place, error.field), error.detail
 
 
 def _addresses(config: Config) -> Iterator[Fault]:
@@ -118,15 +124,10 @@ def _people(config: Config) -> Iterator[Fault]:
     yield from _repeated("people", (person.id for person in config.people))
     people = [person.id for person in config.people]
     for number, team in enumerate(config.teams):
+        if team.id and not team.leads:
+            yield ("teams", number), f'"{team.id}" has no leads: nobody would be told of its alerts'
         for position, lead in enumerate(team.leads):
             yield from _known("person", lead, people, ("teams", number, "leads", position))
-    for number, person in enumerate(config.people):
-        for position, channel in enumerate(person.channels):
-            place: Place = ("people", number, "channels", position)
-            if channel.kind == "webhook" and urlsplit(channel.url or "").scheme not in ("http", "https"):
-                yield (*place, "url"), "a webhook needs a url that starts with https:// or http://"
-            if channel.kind == "email" and "@" not in (channel.address or ""):
-                yield (*place, "address"), "an email needs an address"
 
 
 def _keys(config: Config) -> Iterator[Fault]:
@@ -147,6 +148,59 @@ def _keys(config: Config) -> Iterator[Fault]:
             yield (*place, "sites"), "is empty; left out, the key is for every site"
         for position, site in enumerate(key.sites or []):
             yield from _known_site(config, site, place, ("sites", position))
+
+
+def _notices(config: Config) -> Iterator[Fault]:
+    """Whether notices can reach those whom the file names."""
+    allowed = networks(config.egress.allow)
+    url = config.http.board_url
+    if url is not None and urlsplit(url).scheme not in ("http", "https"):
+        yield ("http", "board_url"), f'"{url}" does not start with https:// or http://'
+    for number, person in enumerate(config.people):
+        for position, channel in enumerate(person.channels):
+            place: Place = ("people", number, "channels", position)
+            if channel.kind == "webhook":
+                yield from _webhook(channel, allowed, place)
+            elif "@" not in (channel.address or ""):
+                yield (*place, "address"), "an email needs an address"
+            if channel.kind == "email" and config.smtp is None:
+                yield place, "an email needs [smtp]: the relay that takes it"
+    if config.smtp is not None:
+        yield from _smtp(config.smtp)
+
+
+def _webhook(channel: ChannelConfig, allowed: Sequence[Network], place: Place) -> Iterator[Fault]:
+    """Names are resolved when a notice leaves, and looked at then (`services/notifier/egress.py`)."""
+    if not channel.secret_env and not channel.secret_file:
+        yield place, "secret_env or secret_file is missing: where the signing secret (whsec_…) is found"
+    try:
+        parts = urlsplit(channel.url or "")
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        parts, host = urlsplit(""), None
+    if parts.scheme not in ("http", "https") or not host:
+        yield (*place, "url"), "a webhook needs a url that starts with https:// or http://"
+        return
+    if parts.username is not None or parts.password is not None:
+        yield (*place, "url"), "a name or password in the url is not sent: use the signing secret"
+    address = address_of(host)
+    is_inside = address is not None and is_within(address, allowed)
+    if address is not None and not is_public(address) and not is_inside:
+        yield (*place, "url"), f"{host} is a private address, and [egress] allow does not name it"
+    elif parts.scheme == "http" and not is_inside and (address is not None or not allowed):
+        yield (*place, "url"), "http:// goes to addresses of [egress] allow only: use https://"
+
+
+def _smtp(smtp: SmtpConfig) -> Iterator[Fault]:
+    if "@" not in (smtp.sender or ""):
+        yield ("smtp",), "sender is missing: the address that mails come from"
+    has_secret = bool(smtp.secret_env or smtp.secret_file)
+    if smtp.user and not has_secret:
+        yield ("smtp",), "secret_env or secret_file is missing: where the password of user is found"
+    if has_secret and not smtp.user:
+        yield ("smtp",), "user is missing: whose password the secret is"
+    if smtp.user and smtp.tls == "none" and not is_loopback(smtp.host):
+        yield ("smtp", "tls"), 'the password would travel in clear: use "starttls" or "tls"'
 
 
 def _sources(config: Config) -> Iterator[Fault]:

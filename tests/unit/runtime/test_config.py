@@ -10,6 +10,7 @@ from schemas.errors import Misconfigured
 from schemas.vocabulary import Channel
 from services.runtime.config import load
 
+WHSEC = "whsec_" + "A" * 32
 GOOD = """
 [kafka]
 bootstrap = "kafka-1:9092,kafka-2:9092"
@@ -50,12 +51,99 @@ queues = ["support"]
 """ % ("0" * 64)
 
 
+_RELAY = "\n[smtp]\nsender = 'vigie@x.test'"
+
+
+def _channel(**fields: str) -> str:
+    """A person with this channel, on line 3."""
+    inside = ", ".join(f"{name}='{value}'" for name, value in fields.items())
+    return f"[[people]]\nid='a'\nchannels=[{{{inside}}}]"
+
+
+def _to(url: str) -> str:
+    return _channel(kind="webhook", url=url, secret_env="S")
+
+
+_URL = "people[0].channels[0].url (line 3): "
+_CHANNEL_FAULTS = [
+    (_channel(kind="email"), "people[0].channels[0].address (line 3): an email needs an address"),
+    (
+        _channel(kind="webhook", url="https://x.test/"),
+        "people[0].channels[0] (line 3): secret_env or secret_file is missing: where the signing secret",
+    ),
+    (_to("ftp://x.test/"), _URL + "a webhook needs a url that starts with"),
+    (_to("https:///lea"), _URL + "a webhook needs a url that starts with"),
+    (_to("https://[::1/"), _URL + "a webhook needs a url that starts with"),
+    (_to("https://x.test:99999/"), _URL + "a webhook needs a url that starts with"),
+    (_to("https://lea:word@x.test/"), _URL + "a name or password in the url is not sent"),
+    (_to("https://10.1.2.3/"), _URL + "10.1.2.3 is a private address, and [egress] allow does not"),
+    (_to("https://localhost/"), _URL + "localhost is a private address"),
+    (_to("https://[::ffff:192.168.0.9]/"), _URL + "::ffff:192.168.0.9 is a private address"),
+    (_to("https://169.254.169.254/latest"), _URL + "169.254.169.254 is a private address"),
+    (_to("https://[64:ff9b::a01:203]/"), _URL + "64:ff9b::a01:203 is a private address"),
+    (_to("http://x.test/"), _URL + "http:// goes to addresses of [egress] allow only"),
+    (_to("http://9.9.9.9/"), _URL + "http:// goes to addresses of [egress] allow only"),
+]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        _to("https://x.test:8443/lea?key=1"),
+        "[egress]\nallow=['10.0.0.0/8']\n" + _to("http://10.1.2.3:8080/"),
+        "[egress]\nallow=['127.0.0.0/8', '::1/128']\n" + _to("http://localhost:9000/"),
+        "[egress]\nallow=['172.16.0.0/12']\n" + _to("http://receiver:8080/"),
+        _channel(kind="email", address="lea@x.test") + _RELAY,
+        "[smtp]\nsender='Vigie <v@x.test>'\nuser='u'\nsecret_env='S'\ntls='none'",
+    ],
+)
+def test_a_channel_that_can_be_reached_is_accepted(tmp_path: Path, text: str) -> None:
+    load(_file(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("secret", "fault"),
+    [
+        ("", "S is not set in the environment"),
+        ("letmein", "S holds no signing secret: it must start with whsec_"),
+        ("whsec_???", "S holds no signing secret: what follows whsec_ is not base64"),
+        ("whsec_c2hvcnQ=", "S holds a signing secret of 5 bytes, not 24 to 64"),
+    ],
+)
+def test_a_signing_secret_must_be_one(tmp_path: Path, secret: str, fault: str) -> None:
+    file = _file(tmp_path, _to("https://x.test/"))
+
+    assert _faults(file, environment={"S": secret}) == [f"people[0].channels[0].secret_env (line 3): {fault}"]
+
+
+def test_everything_that_keeps_notices_from_people_is_said_at_once(tmp_path: Path) -> None:
+    text = """
+[[teams]]
+id = "n1"
+leads = ["lea", "bob"]
+[[teams]]
+id = "n2"
+[[people]]
+id = "lea"
+channels = [{ kind = "webhook", url = "http://10.0.0.1/", secret_env = "LEA" }, { kind = "email" }]
+"""
+
+    assert [fault.partition(": ")[2] for fault in _faults(_file(tmp_path, text), environment={})] == [
+        'person "bob" is not in [[people]]',
+        '"n2" has no leads: nobody would be told of its alerts',
+        "10.0.0.1 is a private address, and [egress] allow does not name it",
+        "an email needs an address",
+        "an email needs [smtp]: the relay that takes it",
+        "LEA is not set in the environment",
+    ]
+
+
 def test_without_a_file_there_is_one_rule_and_nothing_else() -> None:
     assert load(None) == Config(rules=[DEFAULT_RULE], from_file=False)
 
 
 def test_a_whole_file_is_understood(tmp_path: Path) -> None:
-    config = load(_file(tmp_path, GOOD), environment={"LEA_SECRET": "x", "PBX1_SECRET": "y"})
+    config = load(_file(tmp_path, GOOD), environment={"LEA_SECRET": WHSEC, "PBX1_SECRET": "y"})
 
     assert config.from_file
     assert config.kafka.bootstrap == "kafka-1:9092,kafka-2:9092"
@@ -145,10 +233,24 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
             "teams[0].leads[1] (line 4): person",
         ),
         (
-            "[[people]]\nid='a'\nchannels=[{kind='webhook'}]",
+            "[[people]]\nid='a'\nchannels=[{kind='webhook', secret_env='S'}]",
             "people[0].channels[0].url (line 3): a webhook needs",
         ),
-        ("[[people]]\nid='a'\nchannels=[{kind='email'}]", "people[0].channels[0].address (line 3): an email"),
+        *[(each + _RELAY, fault) for each, fault in _CHANNEL_FAULTS],
+        (
+            "[[people]]\nid='a'\nchannels=[{kind='email', address='a@b.test'}]",
+            "people[0].channels[0] (line 3): an email needs [smtp]",
+        ),
+        ("[[teams]]\nid='n1'", 'teams[0] (line 1): "n1" has no leads'),
+        ("[smtp]\nhost='relay'", "smtp (line 1): sender is missing"),
+        ("[smtp]\nsender='v@x.test'\nuser='u'", "smtp (line 1): secret_env or secret_file is missing"),
+        ("[smtp]\nsender='v@x.test'\nsecret_env='S'", "smtp (line 1): user is missing"),
+        (
+            "[smtp]\nhost='relay'\nsender='v@x.test'\nuser='u'\nsecret_env='S'\ntls='none'",
+            "smtp.tls (line 6): the password would travel in clear",
+        ),
+        ("[http]\nboard_url='wall.test'", 'http.board_url (line 2): "wall.test" does not start with'),
+        ("[notices]\nlang='de'", "notices.lang (line 2): invalid enum value 'de'"),
         ("[[sources]]\nid='p'\nkind='asterisk_ami'\nsecret_env='S'", "sources[0] (line 1): user is missing"),
         (
             "[[sources]]\nid='p'\nkind='asterisk_ami'\nuser='u'",
@@ -203,7 +305,7 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
             "[[rules]]\nid='r'\nmetric='occupancy'\nfire='>= 0.9'\nclear='<= 0.9'",
             'rules[0].clear (line 5): some values both clear ("<= 0.9") and fire (">= 0.9")',
         ),
-        ("[smtp]\nport = 0", "smtp.port (line 2): expected `int` >= 1"),
+        ("[smtp]\nport = 0\nsender = 'v@x.test'", "smtp.port (line 2): expected `int` >= 1"),
     ],
 )
 def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, fault: str) -> None:

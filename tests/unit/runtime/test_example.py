@@ -5,21 +5,38 @@ from pathlib import Path
 
 import pytest
 
-from schemas.config import DEFAULT_RULE, Config, FlapConfig, HttpConfig, KafkaConfig
+from schemas.config import (
+    DEFAULT_RULE,
+    Config,
+    FlapConfig,
+    HttpConfig,
+    KafkaConfig,
+    NoticesConfig,
+    SmtpConfig,
+)
 from schemas.errors import Misconfigured
 from services.runtime.config import load
 
 EXAMPLE = Path(__file__).parents[3] / "vigie.example.toml"
 
 
-def test_the_example_lacks_nothing_but_its_secret() -> None:
+SECRETS = {
+    "LEA_WEBHOOK_SECRET": "whsec_" + "A" * 32,
+    "SMTP_SECRET": "s3cret",
+    "PBX1_SECRET": "s3cret",
+}
+
+
+def test_the_example_lacks_nothing_but_its_secrets() -> None:
     with pytest.raises(Misconfigured) as refused:
         load(EXAMPLE, environment={})
 
     assert [fault.partition(": ")[2].partition(" (line")[0] for fault in refused.value.faults] == [
-        "sources[0].secret_env"
+        "people[0].channels[0].secret_env",
+        "smtp.secret_env",
+        "sources[0].secret_env",
     ]
-    assert load(EXAMPLE, environment={"PBX1_SECRET": "s3cret"}).from_file
+    assert load(EXAMPLE, environment=SECRETS).from_file
 
 
 def test_the_example_is_accepted_with_its_commented_lines_too(tmp_path: Path) -> None:
@@ -29,7 +46,12 @@ def test_the_example_is_accepted_with_its_commented_lines_too(tmp_path: Path) ->
     config = load(file)
 
     assert config.kafka == KafkaConfig(bootstrap="kafka-1.example:9092,kafka-2.example:9092")
-    assert config.http == HttpConfig(origins=["https://wallboard.example"])
+    assert config.http == HttpConfig(
+        origins=["https://wallboard.example"], board_url="https://wallboard.example/"
+    )
+    assert config.notices == NoticesConfig()
+    assert config.smtp is not None
+    assert config.smtp.tls == SmtpConfig().tls
     assert config.sources[0].map == {"600": "support"}
     assert config.sources[0].stale_after_s == 15
     assert config.flap == FlapConfig()

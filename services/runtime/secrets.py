@@ -1,0 +1,67 @@
+"""Secrets that settings name: read from the environment or a file, never from the settings, never logged."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+WEBHOOK_PREFIX = "whsec_"
+_LEAST_BYTES, _MOST_BYTES = 24, 64
+
+
+class Holder(Protocol):
+    """A table of settings that says where its secret is."""
+
+    @property
+    def secret_env(self) -> str | None: ...
+    @property
+    def secret_file(self) -> str | None: ...
+
+
+class NoSecret(Exception):
+    """A secret that cannot be had. `field` names the setting, `detail` says why."""
+
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(f"{field}: {detail}")
+        self.field = field
+        self.detail = detail
+
+
+def read(holder: Holder, environment: Mapping[str, str]) -> str:
+    """The secret, or "" where none is named. Raises `NoSecret`."""
+    if holder.secret_env:
+        found = environment.get(holder.secret_env)
+        if not found:
+            raise NoSecret("secret_env", f"{holder.secret_env} is not set in the environment")
+        return found
+    if not holder.secret_file:
+        return ""
+    try:
+        text = Path(holder.secret_file).read_text("utf-8").rstrip("\r\n")
+    except FileNotFoundError as error:
+        raise NoSecret("secret_file", f"{holder.secret_file} is not a file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoSecret("secret_file", f"{holder.secret_file} cannot be read") from error
+    if not text:
+        raise NoSecret("secret_file", f"{holder.secret_file} is empty")
+    return text
+
+
+def read_webhook_key(holder: Holder, environment: Mapping[str, str]) -> bytes:
+    """The signing key of a webhook, out of its `whsec_…`. Standard Webhooks 1.0. Raises `NoSecret`."""
+    secret = read(holder, environment)
+    field = "secret_env" if holder.secret_env else "secret_file"
+    place = holder.secret_env or holder.secret_file
+    if not secret.startswith(WEBHOOK_PREFIX):
+        raise NoSecret(field, f"{place} holds no signing secret: it must start with {WEBHOOK_PREFIX}")
+    try:
+        key = base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True)
+    except binascii.Error as error:
+        raise NoSecret(
+            field, f"{place} holds no signing secret: what follows {WEBHOOK_PREFIX} is not base64"
+        ) from error
+    if not _LEAST_BYTES <= len(key) <= _MOST_BYTES:
+        wanted = f"{_LEAST_BYTES} to {_MOST_BYTES}"
+        raise NoSecret(field, f"{place} holds a signing secret of {len(key)} bytes, not {wanted}")
+    return key
