@@ -31,6 +31,7 @@ _RUN_BY_NAME = {
     "ingest": "services.ingest",
     "aggregator": "services.aggregator",
     "api": "services.api",
+    "notifier": "services.notifier",
     "replay": "services.ingest.replay",
     "board": "services.cli.board",
 }
@@ -88,6 +89,7 @@ def _parser() -> argparse.ArgumentParser:
         ("ingest", "one service alone: takes events in"),
         ("aggregator", "one service alone: makes figures and alerts of events"),
         ("api", "one service alone: wallboard, REST, websocket, metrics"),
+        ("notifier", "one service alone: tells people of alerts"),
         ("replay", "send a recorded capture through ingest"),
         ("board", "the board in the terminal"),
     ):

@@ -27,7 +27,7 @@ from services.runtime.clock import now_ms
 from services.runtime.listening import from_here
 from services.runtime.process import listen
 
-SERVICES = ("ingest", "aggregator", "api")
+SERVICES = ("ingest", "aggregator", "api", "notifier")
 """In the order of an event's way; each is `python -m services.NAME` and has an address in [http]."""
 
 NOT_READY_S = 20.0

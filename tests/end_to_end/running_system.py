@@ -26,7 +26,7 @@ from services.cli.broker import free_ports
 from services.runtime.clock import now_ms
 from tests.doubles.started import PATIENCE_S, Started
 
-SERVICES = ("ingest", "aggregator", "api")
+SERVICES = ("ingest", "aggregator", "api", "notifier")
 SITE = "paris"
 WAIT_LIMIT_S = 3
 """Short, so that a test need not wait two minutes; unit tests keep to the default."""
@@ -207,8 +207,8 @@ def iso(at_ms: int) -> str:
 @contextlib.contextmanager
 def running_system(folder: Path) -> Iterator[RunningSystem]:
     """Starts it on free ports, its data in the folder; asks it to end at the end, and sees that it does."""
-    ports = free_ports(len(SERVICES) + 1)
-    addresses = {name: f"127.0.0.1:{port}" for name, port in zip((*SERVICES, "notifier"), ports, strict=True)}
+    ports = free_ports(len(SERVICES))
+    addresses = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=True)}
     settings = folder / "vigie.toml"
     http = "".join(f'{name} = "{address}"\n' for name, address in addresses.items())
     settings.write_text(f"[http]\n{http}{_SETTINGS}")

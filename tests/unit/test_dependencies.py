@@ -83,7 +83,7 @@ def _is_core(where: tuple[str, ...]) -> bool:
         return False
     return (
         where[0] == "schemas"
-        or where[:3] == ("services", "aggregator", "core")
+        or where[:3] in (("services", "aggregator", "core"), ("services", "notifier", "core"))
         or where[-1] == "translate.py"
         or where == ("services", "api", "board.py")
     )

@@ -18,7 +18,7 @@ from tests.doubles.started import Started, all_gone, is_alive
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
-SERVICES = ("ingest", "aggregator", "api")
+SERVICES = ("ingest", "aggregator", "api", "notifier")
 
 
 def up(folder: Path, *, kafka: str | None = None) -> Started:
@@ -33,7 +33,7 @@ def up(folder: Path, *, kafka: str | None = None) -> Started:
 
 
 def _http() -> str:
-    listeners = zip((*SERVICES, "notifier"), free_ports(4), strict=True)
+    listeners = zip(SERVICES, free_ports(len(SERVICES)), strict=True)
     return "[http]\n" + "".join(f'{name} = "127.0.0.1:{port}"\n' for name, port in listeners)
 
 
