@@ -11,6 +11,7 @@ from services.api.board import Board
 from services.api.command_log import KafkaCommandLog
 from services.api.commands import Commands
 from services.api.consumer import Consumer
+from services.api.deliveries import Deliveries
 from services.api.guard import refuse_exposure
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector, Metrics
@@ -31,11 +32,21 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     metrics.registry.register(BoardCollector(board, hub, now_ms, options.config))
     command_log = KafkaCommandLog(options.bootstrap)
     commands = Commands(command_log, clock=now_ms)
-    consumer = Consumer(options.bootstrap, board, hub=hub, commands=commands, metrics=metrics, clock=now_ms)
+    deliveries = Deliveries()
+    consumer = Consumer(
+        options.bootstrap,
+        board,
+        hub=hub,
+        commands=commands,
+        deliveries=deliveries,
+        metrics=metrics,
+        clock=now_ms,
+    )
     app = create_app(
         board,
         hub,
         commands=commands,
+        deliveries=deliveries,
         readiness=consumer,
         metrics=metrics,
         config=options.config,

@@ -19,6 +19,7 @@ from schemas.config import Config
 from services.api import answers, asyncapi, live, routes, sign_in
 from services.api.board import Board
 from services.api.commands import Commands
+from services.api.deliveries import Deliveries
 from services.api.guard import HEADERS, Guard
 from services.api.hub import Hub
 from services.api.metrics import Metrics
@@ -37,6 +38,7 @@ def create_app(
     hub: Hub,
     *,
     commands: Commands,
+    deliveries: Deliveries,
     readiness: Readiness,
     metrics: Metrics,
     config: Config,
@@ -55,6 +57,7 @@ def create_app(
     answers.install(app)
     app.include_router(routes.board_routes(board, hub, config, clock=clock))
     app.include_router(routes.action_routes(board, commands))
+    app.include_router(routes.delivery_routes(board, deliveries))
     app.include_router(routes.operations_routes(readiness, metrics))
     app.add_route("/asyncapi.yaml", _socket_contract, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/docs", _page(DOCS, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)

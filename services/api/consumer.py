@@ -1,8 +1,9 @@
-"""Reads `vigie.snapshots` and `vigie.alerts` into the board: a replica needs nothing but the log.
+"""Reads `vigie.snapshots`, `vigie.alerts` and `vigie.deliveries`: a replica needs nothing but the log.
 
 No consumer group: every replica reads every partition. Rows from the beginning to the end first
-(then the board is loaded), alerts from the end, since the site rows carry those that matter. When
-the broker is away the board stays as it is and grows stale by itself (SEMANTICS.md §6).
+(then the board is loaded), alerts from the end, since the site rows carry those that matter, and of
+the deliveries those of the last alerts. When the broker is away the board stays as it is and grows
+stale by itself (SEMANTICS.md §6).
 """
 
 import asyncio
@@ -16,9 +17,10 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import codec
 from schemas.errors import InvalidMessage
-from schemas.topics import ALERTS, SNAPSHOTS
+from schemas.topics import ALERTS, DELIVERIES, SNAPSHOTS
 from services.api.board import Board
 from services.api.commands import Commands
+from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import Metrics
 
@@ -32,6 +34,8 @@ RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to connect; the last one goes on."""
 START_S = 15.0
 CLOSE_S = 5.0
+DELIVERIES_READ = 20_000
+"""So many records before the end of each partition are read at the start: those of the last alerts."""
 
 log = structlog.get_logger()
 
@@ -46,6 +50,7 @@ class Consumer:
         *,
         hub: Hub,
         commands: Commands,
+        deliveries: Deliveries,
         metrics: Metrics,
         clock: Callable[[], int],
     ) -> None:
@@ -53,6 +58,7 @@ class Consumer:
         self._board = board
         self._hub = hub
         self._commands = commands
+        self._deliveries = deliveries
         self._metrics = metrics
         self._clock = clock
         self._positions: dict[TopicPartition, int] = {}
@@ -83,10 +89,11 @@ class Consumer:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> Any:
-        """A consumer of all partitions of both topics, placed where reading goes on."""
+        """A consumer of all partitions of the three topics, placed where reading goes on."""
         consumer = AIOKafkaConsumer(
             SNAPSHOTS.name,
             ALERTS.name,
+            DELIVERIES.name,
             bootstrap_servers=self._bootstrap,
             client_id="vigie-api",
             group_id=None,
@@ -107,12 +114,14 @@ class Consumer:
             await _close(consumer)
 
     async def _place(self, consumer: Any) -> None:
-        """Rows from the beginning, alerts from the end; both from where we were if we have been there."""
-        rows, alerts = (_partitions(consumer, topic.name) for topic in (SNAPSHOTS, ALERTS))
+        """Rows from the beginning, alerts from the end; all from where we were if we have been there."""
+        rows, alerts, told = (_partitions(consumer, topic.name) for topic in (SNAPSHOTS, ALERTS, DELIVERIES))
         consumer.unsubscribe()  # it subscribed to learn the partitions; assigned ones stay as they are
-        consumer.assign([*rows, *alerts])
-        ends = await consumer.end_offsets([*rows, *alerts])
-        starts = {**await consumer.beginning_offsets(rows), **{part: ends[part] for part in alerts}}
+        consumer.assign([*rows, *alerts, *told])
+        ends = await consumer.end_offsets([*rows, *alerts, *told])
+        starts = await consumer.beginning_offsets([*rows, *told])
+        starts |= {part: max(starts[part], ends[part] - DELIVERIES_READ) for part in told}
+        starts |= {part: ends[part] for part in alerts}
         for part, start in starts.items():
             known = self._positions.get(part, start)
             position = known if start <= known <= ends[part] or part in alerts else starts[part]
@@ -172,6 +181,9 @@ class Consumer:
             alert = codec.decode_alert(record.value or b"")
             self._board.apply_alert(alert)
             self._commands.answered(alert)
+            return
+        if record.topic == DELIVERIES.name:
+            self._deliveries.apply(codec.decode_delivery(record.value or b""))
             return
         key = codec.decode_key(record.key or b"")
         row = None if record.value is None else codec.decode_row(key[0] if key else "", record.value)

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from schemas.board import AgentRow, Alert, QueueRow, SiteRow
 from schemas.config import FlapConfig, RuleConfig
 from schemas.definitions import Definition, ServiceLevelFormula
+from schemas.deliveries import Delivery
 from services.api.commands import Action, Snooze
 from services.api.sign_in import COOKIE
 from services.api.wire import LEFT_OUT
@@ -84,7 +85,7 @@ def components() -> dict[str, Any]:
     """Every schema that the contract names."""
     structs = (QueueRow, SiteRow, AgentRow, Alert, Definition, ServiceLevelFormula, RuleConfig, FlapConfig)
     _, found = msgspec.json.schema_components(
-        [*structs, Action, Snooze, Error, Health], ref_template="#/components/schemas/{name}"
+        [*structs, Delivery, Action, Snooze, Error, Health], ref_template="#/components/schemas/{name}"
     )
     for struct, names in LEFT_OUT.items():
         _leave_out(found[struct.__name__], names)
@@ -103,6 +104,9 @@ def components() -> dict[str, Any]:
     )
     found["Agents"] = object_of({"agents": list_of("AgentRow")})
     found["Alerts"] = object_of({"alerts": list_of("Alert"), "next": {"type": ["string", "null"]}})
+    found["AlertWithDeliveries"] = {
+        "allOf": [ref("Alert"), object_of({"deliveries": list_of("Delivery")})],
+    }
     found["Definitions"] = object_of(
         {"definitions": list_of("Definition"), "service_levels": list_of("ServiceLevelFormula")}
     )

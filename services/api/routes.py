@@ -17,6 +17,7 @@ from services.api import wire
 from services.api.answers import Refused, json
 from services.api.board import Board, View
 from services.api.commands import Action, Commands, Snooze
+from services.api.deliveries import Deliveries
 from services.api.guard import holder_of
 from services.api.hub import Hub
 from services.api.live import view
@@ -117,6 +118,24 @@ def action_routes(board: Board, commands: Commands) -> APIRouter:
         action = await _said(request, _actions)
         alert = _known(board, alert_id)
         return _outcome(alert, await commands.resolve(alert, by=action.by, note=action.note))
+
+    return router
+
+
+def delivery_routes(board: Board, deliveries: Deliveries) -> APIRouter:
+    """Who was told."""
+    router = APIRouter(prefix="/api/v1/alerts", tags=["board"])
+
+    @router.get(
+        "/{alert_id}",
+        responses=answers("AlertWithDeliveries", 404),
+        summary="One alert, and what became of its notices",
+    )
+    async def read_alert(alert_id: str) -> Response:
+        alert = board.alerts.get(alert_id)
+        if alert is None:
+            return error(404, "no alert has this alert_id")
+        return json(wire.alert_with_deliveries_text(alert, deliveries.of(alert_id)))
 
     return router
 

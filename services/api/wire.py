@@ -10,6 +10,7 @@ import msgspec
 
 from schemas import codec
 from schemas.board import AgentRow, Alert, QueueRow, SiteRow, SourceRow
+from schemas.deliveries import Delivery
 from schemas.vocabulary import WindowName
 from services.api import freshness
 from services.api.board import Board, View
@@ -52,6 +53,11 @@ def alert_text(alert: Alert) -> str:
     for name in LEFT_OUT[Alert]:
         del values[name]
     return _text(values)
+
+
+def alert_with_deliveries_text(alert: Alert, deliveries: list[Delivery]) -> str:
+    """One alert, and what became of its notices."""
+    return f'{alert_text(alert)[:-1]},"deliveries":{_text(deliveries)}}}'
 
 
 def sites_text(board: Board, view: View, now_ms: int, *, window: WindowName | None = None) -> str:

@@ -11,10 +11,12 @@ from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config, HttpConfig, SourceConfig
+from schemas.deliveries import DeliveryState
 from schemas.events import AlertAcknowledge, AlertCommand, AlertResolve, AlertSnooze
 from schemas.vocabulary import AlertState, Freshness
 from tests.doubles.served import ServedApi
 from tests.unit.api.rows import NOW, agent_row, alert, queue_row, site_row
+from tests.unit.api.test_deliveries import SENT
 
 ID = alert().alert_id
 ACKNOWLEDGE = f"/api/v1/alerts/{ID}/acknowledge"
@@ -54,6 +56,7 @@ async def contract_of(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
         ("/api/v1/queues/billing", "QueueRow"),
         ("/api/v1/agents", "Agents"),
         ("/api/v1/alerts", "Alerts"),
+        (f"/api/v1/alerts/{ID}", "AlertWithDeliveries"),
         ("/api/v1/definitions", "Definitions"),
         ("/api/v1/rules", "Rules"),
         ("/health/ready", "Health"),
@@ -73,6 +76,18 @@ async def test_the_board_is_the_interface_s(http: httpx.AsyncClient) -> None:
     assert [site["site"] for site in board["sites"]] == ["lyon", "paris"]
     assert [queue["queue"] for queue in board["sites"][1]["queues"]] == ["billing", "support"]
     assert board["sites"][1]["queues"][1]["longest_wait_s"] == 61.2
+
+
+async def test_an_alert_tells_what_became_of_its_notices(api: ServedApi, http: httpx.AsyncClient) -> None:
+    sent = replace(SENT, alert_id=ID, state=DeliveryState.DELIVERED)
+    api.deliveries.apply(sent)
+    answer = (await http.get(f"/api/v1/alerts/{ID}")).json()
+    jsonschema.validate(answer, await contract_of(http, "AlertWithDeliveries"))
+    assert (answer["alert_id"], answer["state"]) == (ID, "firing")
+    assert [(each["person"], each["state"]) for each in answer["deliveries"]] == [("lea", "delivered")]
+    assert "command" not in answer
+    missing = await http.get("/api/v1/alerts/nowhere")
+    assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
 
 
 async def test_the_board_can_be_narrowed(http: httpx.AsyncClient) -> None:
@@ -201,6 +216,7 @@ async def test_the_contract_names_every_path(http: httpx.AsyncClient) -> None:
         "/api/v1/queues/{queue}",
         "/api/v1/agents",
         "/api/v1/alerts",
+        "/api/v1/alerts/{alert_id}",
         "/api/v1/alerts/{alert_id}/acknowledge",
         "/api/v1/alerts/{alert_id}/snooze",
         "/api/v1/alerts/{alert_id}/resolve",

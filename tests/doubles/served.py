@@ -17,6 +17,7 @@ from schemas.config import Config
 from services.api.app import WALLBOARD, create_app
 from services.api.board import Board, Row
 from services.api.commands import Commands
+from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector, Metrics
 from services.runtime.clock import now_ms
@@ -48,12 +49,14 @@ class ServedApi:
         self.log = MemoryCommandLog()
         self.commands = Commands(self.log, clock=clock, answer_s=answer_s)
         self.log.answered = self.put_alert
+        self.deliveries = Deliveries()
         self.missing_parts: list[str] = []
         self.address = ""
         self.app: ASGIApp = create_app(
             self.board,
             self.hub,
             commands=self.commands,
+            deliveries=self.deliveries,
             readiness=self,
             metrics=self.metrics,
             config=config or Config(),

@@ -15,17 +15,19 @@ from prometheus_client import CollectorRegistry
 from schemas import codec
 from schemas.errors import Unavailable
 from schemas.events import API_SOURCE, AlertAcknowledge
-from schemas.topics import ALERTS, EVENTS, SNAPSHOTS, partition_of
+from schemas.topics import ALERTS, DELIVERIES, EVENTS, SNAPSHOTS, partition_of
 from schemas.vocabulary import AlertState, Freshness
 from services.api.board import Board
 from services.api.command_log import KafkaCommandLog
 from services.api.commands import Commands
 from services.api.consumer import Consumer
+from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import Metrics
 from services.cli.broker import EmbeddedBroker
 from services.runtime.clock import now_ms
 from tests.unit.api.rows import alert, queue_row, site_row
+from tests.unit.api.test_deliveries import SENT
 
 pytestmark = pytest.mark.broker
 
@@ -39,8 +41,15 @@ class Replica:
         self.commands = Commands(self.log, clock=now_ms, answer_s=30)
         self.metrics = Metrics(CollectorRegistry())
         self.hub = Hub(self.board, epoch="e", clock=now_ms)
+        self.deliveries = Deliveries()
         self.consumer = Consumer(
-            bootstrap, self.board, hub=self.hub, commands=self.commands, metrics=self.metrics, clock=now_ms
+            bootstrap,
+            self.board,
+            hub=self.hub,
+            commands=self.commands,
+            deliveries=self.deliveries,
+            metrics=self.metrics,
+            clock=now_ms,
         )
 
     @asynccontextmanager
@@ -139,6 +148,17 @@ async def test_a_record_that_cannot_be_read_is_counted_and_left_out(broker: str)
         await producer.send_and_wait(ALERTS.name, None, key=b"a", partition=0)
         await put(producer, codec.queue_key(site, "fine"), queue_row("fine", site=site))
         await until(lambda: (site, "fine") in replica.board.queues and unreadable(replica) == before + 8)
+
+
+async def test_deliveries_are_read_those_of_before_and_those_to_come(broker: str) -> None:
+    before, after = (replace(SENT, alert_id=uuid.uuid4().hex[:16]) for _ in range(2))
+    async with writer(broker) as producer:
+        await producer.send_and_wait(DELIVERIES.name, codec.encode(before), key=b"k")
+        async with Replica(broker).running() as replica:
+            await replica.ready()
+            await until(lambda: replica.deliveries.of(before.alert_id) == [before])
+            await producer.send_and_wait(DELIVERIES.name, codec.encode(after), key=b"k")
+            await until(lambda: replica.deliveries.of(after.alert_id) == [after])
 
 
 async def test_an_acknowledgement_goes_through_the_log_and_comes_back(broker: str) -> None:
