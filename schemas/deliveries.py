@@ -8,17 +8,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-
-class Notice(StrEnum):
-    """What a notice tells: the transition that made this version of the alert."""
-
-    FIRED = "fired"
-    ACKNOWLEDGED = "acknowledged"
-    SNOOZED = "snoozed"
-    SUPPRESSED = "suppressed"
-    RESUMED = "resumed"
-    RESOLVED = "resolved"
-    WITHDRAWN = "withdrawn"
+from schemas.vocabulary import Notice
 
 
 class ChannelKind(StrEnum):

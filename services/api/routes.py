@@ -132,10 +132,7 @@ def delivery_routes(board: Board, deliveries: Deliveries) -> APIRouter:
         summary="One alert, and what became of its notices",
     )
     async def read_alert(alert_id: str) -> Response:
-        alert = board.alerts.get(alert_id)
-        if alert is None:
-            return error(404, "no alert has this alert_id")
-        return json(wire.alert_with_deliveries_text(alert, deliveries.of(alert_id)))
+        return json(wire.alert_with_deliveries_text(_known(board, alert_id), deliveries.of(alert_id)))
 
     return router
 

@@ -27,8 +27,9 @@ POLL_MS = 200
 COMMIT_S = 1.0
 HAND_OVER_S = 12.0
 """Before a partition goes to another notifier, tries under way may end: longer than a try may take."""
-CLOCKS_MS = 3_600_000
-"""Deliveries are looked for from this long before the alert: it may carry another machine's clock."""
+BEFORE_MS = 3_600_000
+"""Deliveries are read from this long before the first alert that is read: it may carry another machine's
+clock, and an alert that is over may be published again by a worker that was killed."""
 
 _READ_WAIT_MS = 20
 """A question about another partition waits behind a fetch that has nothing to bring."""
@@ -111,7 +112,6 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
                 self._positions[part] = position
                 self._to_load.discard(part)
                 self._group.resume(part)
-            self._outbox.restored()
             self._reader.unsubscribe()  # it would go on fetching what nobody reads
         log.info(
             "partitions_taken",
@@ -127,10 +127,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         start = await self._start_of(part)
         self._reader.assign([part])
         end: int = (await self._reader.end_offsets([part]))[part]
-        first_ms = await self._first_ms(part, start, end)
-        if first_ms is None:
-            return end
-        async for delivery in ledger.read(self._reader, part.partition, since_ms=first_ms - CLOCKS_MS):
+        first_ms = await self._first_ms(part, start, end) or self._clock()
+        async for delivery in ledger.read(self._reader, part.partition, since_ms=first_ms - BEFORE_MS):
             self._outbox.restore(delivery)
         self._reader.assign([part])
         self._reader.seek(part, start)

@@ -9,7 +9,8 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from schemas.board import Alert
-from schemas.deliveries import ChannelKind, Delivery, DeliveryState, Notice
+from schemas.deliveries import ChannelKind, Delivery, DeliveryState
+from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox
 from services.notifier.core.plan import Nobody
 

@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from schemas.config import SmtpConfig
-from schemas.deliveries import DeliveryState, Notice
+from schemas.deliveries import DeliveryState
+from schemas.vocabulary import Notice
 from services.notifier.core import body
 from services.notifier.core.retry import Outcome
 from services.notifier.core.text import words

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from schemas import codec
 from schemas.board import Alert
-from schemas.deliveries import Notice
+from schemas.vocabulary import Notice
 from services.notifier.core.text import Words
 
 _INSIDE = ("command", "accepted")

@@ -1,8 +1,7 @@
 """Which transition made a version of an alert, read from the version before it. SEMANTICS.md §8."""
 
 from schemas.board import Alert
-from schemas.deliveries import Notice
-from schemas.vocabulary import OPEN_ALERT_STATES, AlertState
+from schemas.vocabulary import OPEN_ALERT_STATES, AlertState, Notice
 
 _NAMED = {
     AlertState.FIRING: Notice.FIRED,
@@ -16,13 +15,12 @@ _ENDS = {AlertState.RESOLVED: Notice.RESOLVED, AlertState.WITHDRAWN: Notice.WITH
 def notice_of(before: Alert | None, now: Alert) -> Notice | None:
     """What `now` is to be told as; None when it is nothing to tell.
 
-    An alert that is first heard of when it has ended (published late, once) is told to nobody. The
-    state before is taken up again from `suppressed` and `snoozed` only.
+    An alert that is first heard of when it has ended (published late, once) is told to nobody. One that
+    had ended and is open again was taken back too early (`corrected`): it begins anew. The state before
+    is taken up again from `suppressed` and `snoozed` only.
     """
-    if before is None:
+    if before is None or before.state not in OPEN_ALERT_STATES:
         return _NAMED.get(now.state)
-    if before.state not in OPEN_ALERT_STATES:
-        return None
     if now.state in _ENDS:
         return _ENDS[now.state]
     if now.state is before.state:

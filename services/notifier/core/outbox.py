@@ -9,7 +9,7 @@ overtaken, and the ledger says so:
 A try that may have arrived counts as told: its notice is not overtaken but ends as `ambiguous`.
 """
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -17,8 +17,8 @@ from msgspec import Struct, structs
 
 from schemas.board import Alert
 from schemas.config import ChannelConfig, Config
-from schemas.deliveries import Delivery, DeliveryState, Notice
-from schemas.vocabulary import OPEN_ALERT_STATES
+from schemas.deliveries import Delivery, DeliveryState
+from schemas.vocabulary import OPEN_ALERT_STATES, Notice
 from services.notifier.core import retry
 from services.notifier.core.notices import notice_of
 from services.notifier.core.plan import Destination, Nobody, delivery_id, destinations, kind_of, recipients
@@ -27,6 +27,9 @@ from services.notifier.core.retry import Outcome
 PER_DESTINATION = 4
 ALL_TOGETHER = 64
 """Tries under way at once."""
+
+KEPT_ALERTS = 2000
+"""Alerts that are remembered when they are over: what is published again must not be told again."""
 
 
 class Try(NamedTuple):
@@ -85,7 +88,8 @@ class Outbox:
         self._config = config
         self._channels: dict[Destination, ChannelConfig] = destinations(config)
         self._episodes: dict[str, _Episode] = {}
-        self._ledger: dict[str, dict[str, Delivery]] = defaultdict(dict)
+        self._ledger: dict[str, dict[str, Delivery]] = {}
+        self._ended: OrderedDict[str, Alert] = OrderedDict()
         self._busy: set[str] = set()
         self._under_way: dict[Destination, int] = defaultdict(int)
         self._held_until_ms: dict[Destination, int] = {}
@@ -93,16 +97,12 @@ class Outbox:
 
     def restore(self, delivery: Delivery) -> None:
         """A record of an earlier life; the newest of a delivery stands. Before the alerts, please."""
-        self._ledger[delivery.alert_id][delivery.delivery_id] = delivery
-
-    def restored(self) -> None:
-        """The log was read to its end: what the ledger says of other episodes is not needed any more."""
-        self._ledger = defaultdict(dict)
+        self._note(delivery)
 
     def apply(self, alert: Alert, *, partition: int, offset: int, now_ms: int) -> None:
         """One record of `vigie.alerts`. A repeat, or the answer to a refused command, changes nothing."""
         episode = self._episodes.get(alert.alert_id)
-        before = episode.alert if episode is not None else None
+        before = episode.alert if episode is not None else self._ended.get(alert.alert_id)
         if before is not None and alert.version <= before.version:
             return
         notice = notice_of(before, alert)
@@ -118,6 +118,7 @@ class Outbox:
 
     def take(self, now_ms: int) -> Taken:
         """What is due now. The tries count as under way until `finish` is told of them."""
+        self._trim()
         taken = Taken([], [])
         for alert_id in list(self._busy):
             episode = self._episodes[alert_id]
@@ -131,6 +132,7 @@ class Outbox:
         destination = Destination(made.person, made.channel)
         self._under_way[destination] -= 1
         delivery = retry.after(made, outcome, now_ms=now_ms, chance=chance)
+        self._note(delivery)
         if outcome.is_last:
             self._refusing.add(destination)
         if delivery.state is DeliveryState.THROTTLED and delivery.due_ms is not None:
@@ -254,6 +256,7 @@ class Outbox:
                 head.delivery, state=state, at_ms=now_ms, due_ms=None, reason=reason
             )
             taken.records.append(head.delivery)
+            self._note(head.delivery)
             _settle(line)
         for item in line.waiting:
             if item.is_under_way:
@@ -326,6 +329,22 @@ class Outbox:
         self._busy.discard(alert_id)
         if episode.alert.state not in OPEN_ALERT_STATES:
             self._episodes.pop(alert_id, None)
+            self._ended[alert_id] = episode.alert
+            self._ended.move_to_end(alert_id)
+            if len(self._ended) > KEPT_ALERTS:
+                self._ended.popitem(last=False)
+
+    def _note(self, delivery: Delivery) -> None:
+        self._ledger.setdefault(delivery.alert_id, {})[delivery.delivery_id] = delivery
+
+    def _trim(self) -> None:
+        """Lets go of what the ledger says of alerts that are over, the oldest first. Not while reading the
+        log: of alerts that are yet to be read everything must be known.
+        """
+        excess = len(self._ledger) - KEPT_ALERTS
+        if excess > 0:
+            for alert_id in [each for each in self._ledger if each not in self._episodes][:excess]:
+                del self._ledger[alert_id]
 
 
 def _settle(line: _Line) -> None:

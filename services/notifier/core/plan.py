@@ -38,11 +38,15 @@ def destinations(config: Config) -> dict[Destination, ChannelConfig]:
 
 
 def recipients(config: Config, alert: Alert) -> list[Destination] | Nobody:
-    """The channels of the leads of the alert's team, or why there are none."""
-    team = next((each for each in config.teams if each.id == alert.team), None)
-    if team is None:
+    """The channels of the leads of the alert's team, or why there are none.
+
+    An alert on no queue is about the system itself: it is told to the leads of every team of its site.
+    """
+    names = {alert.team} if alert.queue else {q.team for q in config.queues if q.site == alert.site}
+    teams = [team for team in config.teams if team.id in names]
+    if not teams:
         return Nobody.NO_TEAM
-    leads = [person for person in config.people if person.id in team.leads]
+    leads = [person for person in config.people if any(person.id in team.leads for team in teams)]
     if not leads:
         return Nobody.NO_LEADS
     found = [Destination(person.id, name) for person in leads for name, _ in _named(person)]

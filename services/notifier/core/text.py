@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.board import Alert
 from schemas.config import Config
-from schemas.deliveries import Notice
+from schemas.vocabulary import Notice
 
 _RATIOS = ("service_level", "abandonment", "occupancy")
 _WAIT = "longest_wait_s"
@@ -39,6 +39,7 @@ _WORDS = {
         Notice.RESOLVED: "retour à la normale après {lasted}",
         Notice.WITHDRAWN: "alerte retirée (règle ou file supprimée, ou file fermée)",
         "corrected": "alerte annulée, un fait connu après coup montre qu’elle n’était pas due",
+        "by_hand": "close à la main",
         "somebody": "quelqu’un",
         "severity": "Gravité",
         "critical": "critique",
@@ -67,6 +68,7 @@ _WORDS = {
         Notice.RESOLVED: "back to normal after {lasted}",
         Notice.WITHDRAWN: "alert withdrawn (rule or queue gone, or queue closed)",
         "corrected": "alert taken back, a fact known since shows that it was not due",
+        "by_hand": "closed by hand",
         "somebody": "somebody",
         "severity": "Severity",
         "critical": "critical",
@@ -104,7 +106,8 @@ def board_url(alert: Alert, config: Config) -> str:
     """The wallboard with this queue alone."""
     base = config.http.board_url_in_force
     joint = "&" if "?" in base else "?"
-    return base + joint + urlencode({"site": alert.site, "queues": alert.queue})
+    shown = {"site": alert.site, "queues": alert.queue} if alert.queue else {"site": alert.site}
+    return base + joint + urlencode(shown)
 
 
 def _sayings(alert: Alert, notice: Notice, config: Config) -> list[str]:
@@ -112,6 +115,8 @@ def _sayings(alert: Alert, notice: Notice, config: Config) -> list[str]:
     since = say["since"].format(what=_what(alert, config), since=_clock(alert.crossed_ms, alert, config))
     if notice is Notice.RESOLVED and alert.reason == "corrected":
         return [say["corrected"]]
+    if notice is Notice.RESOLVED and alert.reason == "by_hand":
+        return [say["by_hand"], since]
     if notice is Notice.RESOLVED:
         ended_ms = alert.resolved_ms if alert.resolved_ms is not None else alert.crossed_ms
         lasted = duration(max(0, ended_ms - alert.crossed_ms) / 1000)
@@ -158,10 +163,11 @@ def _situation(alert: Alert, config: Config) -> list[str]:
 
 
 def _queue_label(alert: Alert, queue: str, config: Config) -> str:
+    site = config.site(alert.site).label or alert.site
+    if not queue:
+        return site
     label = config.queue(alert.site, queue, alert.channel).label_in_force
-    if len(config.sites) < 2:
-        return label
-    return f"{label} ({config.site(alert.site).label or alert.site})"
+    return label if len(config.sites) < 2 else f"{label} ({site})"
 
 
 def duration(seconds: float) -> str:

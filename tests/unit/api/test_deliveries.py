@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from schemas.deliveries import ChannelKind, Delivery, DeliveryState, Notice
+from schemas.deliveries import ChannelKind, Delivery, DeliveryState
+from schemas.vocabulary import Notice
 from services.api.deliveries import KEPT_ALERTS, Deliveries
 
 SENT = Delivery(

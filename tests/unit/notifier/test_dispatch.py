@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from schemas.board import DeadLetter
 from schemas.config import Config
-from schemas.deliveries import Delivery, DeliveryState, Notice
+from schemas.deliveries import Delivery, DeliveryState
+from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox, Try
 from services.notifier.core.retry import GIVE_UP_MS, Outcome
 from services.notifier.dispatch import Dispatch

@@ -6,7 +6,7 @@ from email.policy import default
 
 from msgspec.structs import replace
 
-from schemas.deliveries import Notice
+from schemas.vocabulary import Notice
 from services.notifier.core import body
 from services.notifier.core.text import words
 from tests.unit.api.rows import alert

@@ -3,8 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from schemas.deliveries import Notice
-from schemas.vocabulary import AlertState
+from schemas.vocabulary import AlertState, Notice
 from services.notifier.core.notices import notice_of
 from tests.unit.api.rows import alert
 
@@ -47,7 +46,16 @@ PAIRS: dict[tuple[AlertState | None, AlertState], Notice | None] = {
     (S, S): None,
     (S, R): Notice.RESOLVED,
     (S, W): Notice.WITHDRAWN,
-    **{(ended, state): None for ended in (R, W) for state in AlertState},
+    **{(R, state): None for state in (R, W)},
+    **{(W, state): None for state in (R, W)},
+    (R, F): Notice.FIRED,  # it was resolved as `corrected` and turned out to be due
+    (R, A): Notice.ACKNOWLEDGED,
+    (R, Z): Notice.SNOOZED,
+    (R, S): Notice.SUPPRESSED,
+    (W, F): Notice.FIRED,
+    (W, A): Notice.ACKNOWLEDGED,
+    (W, Z): Notice.SNOOZED,
+    (W, S): Notice.SUPPRESSED,
 }
 
 

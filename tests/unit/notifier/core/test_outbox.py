@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config
-from schemas.deliveries import Delivery, DeliveryState, Notice
-from schemas.vocabulary import AlertState
-from services.notifier.core.outbox import ALL_TOGETHER, PER_DESTINATION, Outbox, Try
+from schemas.deliveries import Delivery, DeliveryState
+from schemas.vocabulary import AlertState, Notice
+from services.notifier.core.outbox import ALL_TOGETHER, KEPT_ALERTS, PER_DESTINATION, Outbox, Try
 from services.notifier.core.plan import Nobody
 from services.notifier.core.retry import GIVE_UP_MS, Outcome
 from tests.unit.api.rows import NOW
@@ -95,6 +95,31 @@ def test_repeats_and_answers_to_refused_commands_are_told_to_nobody() -> None:
     assert it.send() == [Notice.RESOLVED]
     it.hear(replace(ended, command="c-3", accepted=False))
     assert it.send() == []
+
+
+def test_what_is_published_again_after_its_end_is_not_told_again() -> None:
+    story, it = Story(), Notifier()
+    told = [story.fired(), story.resolved()]
+    for alert in told:
+        it.hear(alert)
+        it.send()
+    for again in (it, Notifier(records=it.records)):  # the second knows of it from the ledger alone
+        for alert in told:
+            again.hear(alert)
+            assert again.send() == []
+        assert again.outbox.low_mark(0) is None
+
+
+def test_what_was_taken_back_and_is_due_after_all_is_told_anew() -> None:
+    story, it = Story(), Notifier()
+    for alert, notice in (
+        (story.fired(), Notice.FIRED),
+        (story.resolved("corrected"), Notice.RESOLVED),
+        (story.moved(AlertState.FIRING, resolved_ms=None, reason=None), Notice.FIRED),
+        (story.resolved(), Notice.RESOLVED),
+    ):
+        it.hear(alert)
+        assert it.send() == [notice]
 
 
 def test_what_was_over_before_it_could_fire_is_told_to_nobody() -> None:
@@ -345,7 +370,6 @@ def test_a_lead_who_was_told_is_told_the_end_by_whoever_leads_then() -> None:
     assert [(made.destination.person, again.end(made).notice) for made in again.begin()] == [
         ("bob", Notice.FIRED)
     ]
-    again.outbox.restored()
     again.hear(story.resolved())
     assert sorted(made.destination.person for made in again.begin()) == ["bob", "lea"]
 
@@ -389,8 +413,23 @@ def test_partitions_that_are_taken_away_take_their_episodes_along() -> None:
     it.end(here)
     assert it.begin() == []
     assert it.outbox.low_mark(1) is None
-    it.hear(Story("b").fired(), partition=1)  # given back, without a ledger
-    assert len(it.begin()) == 1
+    it.hear(Story("b").fired(), Story("c").fired(), partition=1)  # given back
+    assert [made.delivery.alert_id for made in it.begin()] == ["c"]
+
+
+def test_only_alerts_that_are_over_are_ever_forgotten() -> None:
+    old, it = Story("old"), Notifier()
+    it.hear(old.fired())
+    it.send()
+    for number in range(KEPT_ALERTS + 10):
+        story = Story(f"alert{number}")
+        it.hear(story.fired())
+        it.send()
+        it.hear(story.resolved())
+        it.send()
+    for again in (it, Notifier(records=it.records)):
+        again.hear(old.fired())
+        assert again.send() == []
 
 
 _STEPS = st.lists(

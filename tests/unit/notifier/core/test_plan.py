@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from schemas.config import ChannelConfig, PersonConfig, TeamConfig
+from schemas.config import ChannelConfig, PersonConfig, QueueConfig, TeamConfig
 from services.notifier.core.plan import Destination, Nobody, delivery_id, destinations, recipients
 from tests.unit.api.rows import alert
 from tests.unit.notifier.told import CENTRE, IDLE, LEA, led_by
@@ -26,6 +26,19 @@ def test_an_alert_that_reaches_nobody_says_why() -> None:
     assert recipients(CENTRE, alert(team="n9")) is Nobody.NO_TEAM
     assert recipients(replace(CENTRE, teams=[TeamConfig(id="n1")]), alert()) is Nobody.NO_LEADS
     assert recipients(led_by("idle"), alert()) is Nobody.NO_CHANNELS
+
+
+def test_an_alert_on_the_system_itself_is_told_to_every_team_of_its_site() -> None:
+    elsewhere = QueueConfig(id="sales", site="lyon", team="n2")
+    config = replace(
+        CENTRE,
+        queues=[*CENTRE.queues, elsewhere],
+        teams=[*CENTRE.teams, TeamConfig(id="n2", leads=["bob"])],
+    )
+
+    assert recipients(config, alert(queue="", team=None)) == [Destination("lea", "webhook")]
+    assert recipients(config, alert(queue="", team=None, site="lyon")) == [Destination("bob", "email")]
+    assert recipients(config, alert(queue="", team=None, site="nice")) is Nobody.NO_TEAM
 
 
 def test_an_id_is_that_of_alert_version_channel_and_person_alone() -> None:

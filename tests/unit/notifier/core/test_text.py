@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from schemas.board import Lever
 from schemas.config import HttpConfig, NoticesConfig, SiteConfig
-from schemas.deliveries import Notice
+from schemas.vocabulary import Notice
 from services.notifier.core.text import duration, words
 from tests.unit.api.rows import NOW, alert
 from tests.unit.notifier.told import CENTRE
