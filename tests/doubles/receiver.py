@@ -7,8 +7,7 @@ import asyncio
 import contextlib
 import json
 import ssl
-import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -161,41 +160,6 @@ async def receiving(secret: str, *, tls: bool = False) -> AsyncIterator[Receiver
         yield receiver
     finally:
         await receiver.close()
-
-
-class ReceiverThread:
-    """A receiver in a loop of its own, for tests whose loop comes and goes. Use it in `with`."""
-
-    def __init__(self, secret: str) -> None:
-        self.receiver = Receiver(secret)
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
-
-    def __enter__(self) -> "ReceiverThread":
-        self._thread.start()
-        self.open()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.shut()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-
-    def open(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.receiver.open(), self._loop).result(30)
-
-    def shut(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.receiver.close(), self._loop).result(30)
-
-    @contextlib.contextmanager
-    def away(self) -> Iterator[None]:
-        """Nobody listens while the block runs."""
-        self.shut()
-        try:
-            yield
-        finally:
-            self.open()
 
 
 def server_tls() -> ssl.SSLContext:

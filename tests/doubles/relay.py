@@ -26,6 +26,31 @@ class Relay:
         self.cuts_after_data = 0
         self.is_encrypted: list[bool] = []
         self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def open(self, *, starttls: bool = False, tls: bool = False, auth: bool = False) -> None:
+        """Listens on a free port: plain, with STARTTLS offered, or encrypted from the first byte."""
+        context = server_tls()
+
+        def make() -> SMTP:
+            return SMTP(
+                self,
+                hostname="relay.test",
+                tls_context=context if starttls else None,
+                authenticator=_authenticate if auth else None,
+                auth_require_tls=auth,
+                auth_required=auth,
+            )
+
+        self._server = await asyncio.get_running_loop().create_server(
+            make, "127.0.0.1", 0, ssl=context if tls else None
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
 
     async def handle_RCPT(
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
@@ -48,33 +73,17 @@ class Relay:
         return "250 OK"
 
 
+def _authenticate(_server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any) -> AuthResult:
+    assert isinstance(data, LoginPassword)
+    return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
+
+
 @contextlib.asynccontextmanager
 async def relaying(*, starttls: bool = False, tls: bool = False, auth: bool = False) -> AsyncIterator[Relay]:
-    """A relay in this event loop: plain, with STARTTLS offered, or encrypted from the first byte."""
-    relay, context = Relay(), server_tls()
-
-    def authenticate(
-        _server: SMTP, _session: Session, _envelope: Envelope, _how: str, data: Any
-    ) -> AuthResult:
-        assert isinstance(data, LoginPassword)
-        return AuthResult(success=data.password == PASSWORD.encode(), handled=False)
-
-    def make() -> SMTP:
-        return SMTP(
-            relay,
-            hostname="relay.test",
-            tls_context=context if starttls else None,
-            authenticator=authenticate if auth else None,
-            auth_require_tls=auth,
-            auth_required=auth,
-        )
-
-    server = await asyncio.get_running_loop().create_server(
-        make, "127.0.0.1", 0, ssl=context if tls else None
-    )
-    relay.port = server.sockets[0].getsockname()[1]
+    """A relay in this event loop."""
+    relay = Relay()
+    await relay.open(starttls=starttls, tls=tls, auth=auth)
     try:
         yield relay
     finally:
-        server.close()
-        await server.wait_closed()
+        await relay.close()

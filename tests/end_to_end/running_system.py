@@ -205,13 +205,18 @@ def iso(at_ms: int) -> str:
 
 
 @contextlib.contextmanager
-def running_system(folder: Path) -> Iterator[RunningSystem]:
-    """Starts it on free ports, its data in the folder; asks it to end at the end, and sees that it does."""
+def running_system(
+    folder: Path, settings_text: str = _SETTINGS, *, env: dict[str, str] | None = None
+) -> Iterator[RunningSystem]:
+    """Starts it on free ports, its data in the folder; asks it to end at the end, and sees that it does.
+
+    `settings_text` says what follows the addresses in `vigie.toml`.
+    """
     ports = free_ports(len(SERVICES))
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=True)}
     settings = folder / "vigie.toml"
     http = "".join(f'{name} = "{address}"\n' for name, address in addresses.items())
-    settings.write_text(f"[http]\n{http}{_SETTINGS}")
+    settings.write_text(f"[http]\n{http}{settings_text}")
     command = [
         sys.executable,
         "-m",
@@ -220,7 +225,7 @@ def running_system(folder: Path) -> Iterator[RunningSystem]:
         f"--config={settings}",
         f"--data={folder / 'data'}",
     ]
-    with Started(command) as started:
+    with Started(command, env=env) as started:
         yield RunningSystem(started, addresses)
         started.process.send_signal(signal.SIGTERM)
         assert started.wait_for_end() == 0

@@ -13,7 +13,10 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
 
     said = capsys.readouterr().out
     assert ended.value.code == 0
-    commands = ("up", "demo", "ingest", "aggregator", "api", "replay", "board", "topics", "key", "check")
+    commands = (
+        *("up", "demo", "ingest", "aggregator", "api", "notifier"),
+        *("replay", "board", "topics", "key", "check"),
+    )
     assert [name for name in commands if f"\n    {name} " not in said and f"\n    {name}\n" not in said] == []
     assert "exit codes: 0 done, 1 failed while running, 2 wrong use or configuration" in said
 
@@ -57,6 +60,29 @@ def test_a_demo_that_would_be_asked_for_a_key_needs_one(
 
     assert main(["demo", "--config", str(file), "--data", str(tmp_path / "data")]) == 2
     assert "--key-file FILE or in the environment as VIGIE_KEY" in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_up_refuses_in_the_words_of_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "bad.toml"
+    file.write_text(
+        """
+[[teams]]
+id = "n1"
+leads = ["lea", "bob"]
+[[teams]]
+id = "n2"
+[[people]]
+id = "lea"
+channels = [{ kind = "webhook", url = "https://10.0.0.1/", secret_env = "NO_SECRET" }]
+"""
+    )
+    assert main(["check", str(file)]) == 2
+    checked = capsys.readouterr().err
+
+    assert main(["up", "--config", str(file), "--data", str(tmp_path / "data")]) == 2
+    assert capsys.readouterr().err == checked
+    assert len(checked.splitlines()) == 4
     assert not (tmp_path / "data").exists()
 
 
