@@ -80,8 +80,8 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
             self._apply(fetched)
             if time.monotonic() - commit_s >= COMMIT_S:
                 commit_s = time.monotonic()
-                await self._commit(self._marks())
-        await self._commit(self._marks())
+                await self._commit_recorded()
+        await self._commit_recorded()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._group.pause(*assigned)
@@ -129,10 +129,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         end: int = (await self._reader.end_offsets([part]))[part]
         first_ms = await self._first_ms(part, start, end) or self._clock()
         async for delivery in ledger.read(self._reader, part.partition, since_ms=first_ms - BEFORE_MS):
+            self.ticked = time.monotonic()
             self._outbox.restore(delivery)
         self._reader.assign([part])
         self._reader.seek(part, start)
         while await self._reader.position(part) < end:
+            self.ticked = time.monotonic()
             fetched = await self._reader.getmany(part, timeout_ms=POLL_MS)
             self._apply_records(fetched.get(part, ()))
         return int(await self._reader.position(part))
@@ -176,6 +178,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
             part: low if (low := self._outbox.low_mark(part.partition)) is not None else position
             for part, position in self._positions.items()
         }
+
+    async def _commit_recorded(self) -> None:
+        """Nothing is committed of which the ledger does not know the end."""
+        async with self._dispatch.hold:
+            marks = self._marks()
+        await self._commit(marks)
 
     async def _commit(self, marks: dict[TopicPartition, int]) -> None:
         news = {part: mark for part, mark in marks.items() if self._committed.get(part) != mark}

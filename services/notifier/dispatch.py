@@ -15,15 +15,16 @@ import structlog
 
 from schemas import codec
 from schemas.board import Alert, DeadLetter
-from schemas.deliveries import Delivery
+from schemas.deliveries import Delivery, DeliveryState
 from schemas.topics import ALERTS
+from services.notifier.core import retry
 from services.notifier.core.outbox import Outbox, Try
 from services.notifier.core.plan import Nobody
 from services.notifier.core.retry import Outcome
 from services.notifier.metrics import BURIED, Metrics
 
 SOURCE = "vigie/notifier"
-FINISH_S = 3.0
+FINISH_S = 2.0
 """When we are told to stop, tries under way may end within this time."""
 
 log = structlog.get_logger()
@@ -40,7 +41,7 @@ class Records(Protocol):
 
 
 class Dispatch:
-    """`hold` keeps tries from being taken while the outbox is being filled from the log."""
+    """`hold` is held while the outbox is ahead of the ledger, and by who fills the outbox from the log."""
 
     def __init__(
         self,
@@ -92,9 +93,9 @@ class Dispatch:
             now_ms = self._clock()
             taken = self._outbox.take(now_ms)
             due_ms = self._outbox.next_due_ms(now_ms)
+            if taken.records or taken.tries:
+                await self._records.write([*taken.records, *(each.delivery for each in taken.tries)])
         await self._tell_of_nobody()
-        if taken.records or taken.tries:
-            await self._records.write([*taken.records, *(each.delivery for each in taken.tries)])
         for delivery in taken.records:
             await self._count(delivery, None)
         for each in taken.tries:
@@ -104,11 +105,20 @@ class Dispatch:
         return due_ms
 
     async def _make(self, made: Try) -> None:
-        outcome = await self._sender.send(made)
-        delivery = self._outbox.finish(made.delivery, outcome, now_ms=self._clock(), chance=self._chance())
+        outcome = await self._outcome(made)
+        delivery = retry.after(made.delivery, outcome, now_ms=self._clock(), chance=self._chance())
         await self._records.write([delivery])
-        await self._count(delivery, made.alert)
+        self._outbox.finish(delivery, is_last=outcome.is_last)
         self.wake()
+        await self._count(delivery, made.alert)
+
+    async def _outcome(self, made: Try) -> Outcome:
+        """What the try came to. A fault of ours in one notice keeps no other from leaving."""
+        try:
+            return await self._sender.send(made)
+        except Exception as error:
+            log.error("notice_failed", delivery=made.delivery.delivery_id, exc_info=error)
+            return Outcome(state=DeliveryState.UNAVAILABLE, reason=f"failed: {type(error).__name__}")
 
     async def _count(self, delivery: Delivery, alert: Alert | None) -> None:
         self._metrics.came_to(delivery, alert)

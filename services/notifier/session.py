@@ -85,7 +85,7 @@ class Sessions:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
-        """Clients that are there, in the order in which they are needed; closed in reverse."""
+        """Clients that are there, in the order in which they are needed; closed together."""
         producer = ledger.create_producer(self._bootstrap)
         reader = consumer.create_reader(self._bootstrap)
         group = consumer.create_group(self._bootstrap, slot=self._slot)
@@ -120,12 +120,11 @@ class Sessions:
             yield work
         finally:
             self._consumer = None
-            for what, close in (
-                ("group", _leave(group)),
-                ("reader", reader.stop()),
-                ("producer", producer.stop()),
-            ):
-                await _bounded(close, what)
+            await asyncio.gather(
+                _bounded(_leave(group), "group"),
+                _bounded(reader.stop(), "reader"),
+                _bounded(producer.stop(), "producer"),
+            )
 
     def _there(self) -> None:
         self._trouble = None

@@ -4,7 +4,9 @@ cannot be read, addresses nobody may use. Pure: each check gives faults, none st
 
 import hashlib
 import ipaddress
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from email.utils import parseaddr
 from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -24,6 +26,7 @@ from services.runtime.toml_lines import Place
 _LISTENERS = {"ingest": "ingest", "api": "board", "aggregator": "board", "notifier": "board"}
 """What listens, and what the first key is for that people will need there."""
 _OF_NOTHING = hashlib.sha256(b"").hexdigest()
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9.-]+")
 _OURS = "vigie/"
 """Sources of our own carry this prefix (`schemas.events`): nobody else may."""
 
@@ -161,8 +164,8 @@ def _notices(config: Config) -> Iterator[Fault]:
             place: Place = ("people", number, "channels", position)
             if channel.kind == "webhook":
                 yield from _webhook(channel, allowed, place)
-            elif "@" not in (channel.address or ""):
-                yield (*place, "address"), "an email needs an address"
+            elif not _ADDRESS.fullmatch(channel.address or ""):
+                yield (*place, "address"), "an email needs an address such as lea@example.org"
             if channel.kind == "email" and config.smtp is None:
                 yield place, "an email needs [smtp]: the relay that takes it"
     if config.smtp is not None:
@@ -176,6 +179,7 @@ def _webhook(channel: ChannelConfig, allowed: Sequence[Network], place: Place) -
     try:
         parts = urlsplit(channel.url or "")
         host = parts.hostname if parts.port != 0 else None
+        (host or "").encode("idna")
     except ValueError:
         parts, host = urlsplit(""), None
     if parts.scheme not in ("http", "https") or not host:
@@ -192,8 +196,10 @@ def _webhook(channel: ChannelConfig, allowed: Sequence[Network], place: Place) -
 
 
 def _smtp(smtp: SmtpConfig) -> Iterator[Fault]:
-    if "@" not in (smtp.sender or ""):
+    if smtp.sender is None:
         yield ("smtp",), "sender is missing: the address that mails come from"
+    elif not _ADDRESS.fullmatch(parseaddr(smtp.sender)[1]) or not smtp.sender.isprintable():
+        yield ("smtp", "sender"), f'"{smtp.sender}" is not an address such as "Vigie <vigie@example.org>"'
     has_secret = bool(smtp.secret_env or smtp.secret_file)
     if smtp.user and not has_secret:
         yield ("smtp",), "secret_env or secret_file is missing: where the password of user is found"

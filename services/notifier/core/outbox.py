@@ -22,7 +22,6 @@ from schemas.vocabulary import OPEN_ALERT_STATES, Notice
 from services.notifier.core import retry
 from services.notifier.core.notices import notice_of
 from services.notifier.core.plan import Destination, Nobody, delivery_id, destinations, kind_of, recipients
-from services.notifier.core.retry import Outcome
 
 PER_DESTINATION = 4
 ALL_TOGETHER = 64
@@ -127,26 +126,24 @@ class Outbox:
             self._forget_if_done(episode)
         return taken
 
-    def finish(self, made: Delivery, outcome: Outcome, *, now_ms: int, chance: float) -> Delivery:
-        """The record of a try's outcome; what follows from it is taken into account."""
-        destination = Destination(made.person, made.channel)
+    def finish(self, delivery: Delivery, *, is_last: bool = False) -> None:
+        """A try has ended and its outcome is recorded. `is_last`: its destination wants nothing more."""
+        destination = Destination(delivery.person, delivery.channel)
         self._under_way[destination] -= 1
-        delivery = retry.after(made, outcome, now_ms=now_ms, chance=chance)
         self._note(delivery)
-        if outcome.is_last:
+        if is_last:
             self._refusing.add(destination)
         if delivery.state is DeliveryState.THROTTLED and delivery.due_ms is not None:
             self._held_until_ms[destination] = delivery.due_ms
         episode = self._episodes.get(delivery.alert_id)
         line = episode.lines.get(destination) if episode is not None else None
         if episode is None or line is None:  # its partition has gone to another notifier meanwhile
-            return delivery
+            return
         for item in line.waiting:
             if item.delivery.delivery_id == delivery.delivery_id:
                 item.delivery, item.is_under_way = delivery, False
         _settle(line)
         self._forget_if_done(episode)
-        return delivery
 
     def release(self, partitions: Iterable[int]) -> set[str]:
         """These partitions are no longer ours; gives the alerts that are forgotten with them."""

@@ -101,6 +101,28 @@ async def test_what_is_given_up_is_buried_and_counted() -> None:
     assert bench.value("vigie_notices_total", channel="webhook", outcome="given_up") == 1
 
 
+async def test_a_fault_of_ours_in_one_notice_keeps_no_other_from_leaving() -> None:
+    bench = Bench()
+    sane = bench.send
+
+    async def send(made: Try) -> Outcome:
+        if made.delivery.alert_id == "odd":
+            raise ValueError("cannot be worded")
+        return await sane(made)
+
+    bench.send = send  # type: ignore[method-assign] # the sender is the bench
+    bench.hear(Story("odd"))
+    bench.hear(Story("sane"))
+    bench.now_ms += GIVE_UP_MS
+    await bench.run()
+
+    ends = {each.alert_id: (each.state, each.reason) for each in bench.ledger.written}
+    assert ends == {
+        "odd": (DeliveryState.GIVEN_UP, "failed: ValueError"),
+        "sane": (DeliveryState.DELIVERED, None),
+    }
+
+
 async def test_what_waits_is_shown_with_its_age() -> None:
     bench = Bench(Outcome(state=DeliveryState.THROTTLED, after_ms=60_000))
     bench.hear(Story())

@@ -10,6 +10,7 @@ from schemas.board import Alert
 from schemas.config import Config
 from schemas.deliveries import Delivery, DeliveryState
 from schemas.vocabulary import AlertState, Notice
+from services.notifier.core import retry
 from services.notifier.core.outbox import ALL_TOGETHER, KEPT_ALERTS, PER_DESTINATION, Outbox, Try
 from services.notifier.core.plan import Nobody
 from services.notifier.core.retry import GIVE_UP_MS, Outcome
@@ -45,8 +46,9 @@ class Notifier:
         return taken.tries
 
     def end(self, made: Try, outcome: Outcome = DELIVERED) -> Delivery:
-        delivery = self.outbox.finish(made.delivery, outcome, now_ms=self.now_ms, chance=0.5)
+        delivery = retry.after(made.delivery, outcome, now_ms=self.now_ms, chance=0.5)
         self.records.append(delivery)
+        self.outbox.finish(delivery, is_last=outcome.is_last)
         return delivery
 
     def send(self, outcome: Outcome = DELIVERED) -> list[Notice]:
