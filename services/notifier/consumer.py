@@ -25,6 +25,8 @@ from services.notifier.metrics import Metrics
 GROUP = "vigie-notifier"
 POLL_MS = 200
 COMMIT_S = 1.0
+PATIENCE_S = 3.0
+"""After so long without a record Kafka is asked whether it is there; so long an answer may take."""
 HAND_OVER_S = 12.0
 """Before a partition goes to another notifier, tries under way may end: longer than a try may take."""
 BEFORE_MS = 3_600_000
@@ -60,10 +62,15 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         self._to_load: set[TopicPartition] = set()
         self._positions: dict[TopicPartition, int] = {}
         self._committed: dict[TopicPartition, int] = {}
+        self._assignment = 0
         self._is_joined = False
+        self._is_away = False
+        self._asked = time.monotonic()
 
     def missing(self) -> list[str]:
         """One phrase for each thing still waited for; none when notices flow."""
+        if self._is_away:
+            return ["broker: Kafka does not answer"]
         if not self._is_joined:
             return ["an assignment from the group"]
         return [f"the deliveries of partition {part.partition}" for part in sorted(self._to_load)]
@@ -78,6 +85,7 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
                 await self._load_all()
             fetched = await self._group.getmany(timeout_ms=POLL_MS)
             self._apply(fetched)
+            await self._ask(is_there=bool(fetched))
             if time.monotonic() - commit_s >= COMMIT_S:
                 commit_s = time.monotonic()
                 await self._commit_recorded()
@@ -86,10 +94,12 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         self._group.pause(*assigned)
         self._to_load = set(assigned)
+        self._assignment += 1
         self._is_joined = True
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         self._is_joined = False
+        self._assignment += 1
         self._to_load.clear()
         marks = self._marks()
         self._positions.clear()
@@ -100,14 +110,14 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         log.info("partitions_revoked", partitions=sorted(part.partition for part in revoked))
 
     async def _load_all(self) -> None:
-        started = time.monotonic()
+        started, assignment = time.monotonic(), self._assignment
         loaded = sorted(self._to_load)
         async with self._dispatch.hold:
             for part in loaded:
                 position = await self._load(part)
-                if part not in self._to_load:  # it was taken away meanwhile
+                if assignment != self._assignment:  # taken away meanwhile, and perhaps given again
                     self._outbox.release([part.partition])
-                    continue
+                    return
                 self._group.seek(part, position)
                 self._positions[part] = position
                 self._to_load.discard(part)
@@ -179,6 +189,25 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
             for part, position in self._positions.items()
         }
 
+    async def _ask(self, *, is_there: bool) -> None:
+        """In silence, asks Kafka now and then whether it is there."""
+        if not is_there:
+            if time.monotonic() - self._asked < PATIENCE_S:
+                return
+            is_there = await self._answers()
+        if is_there == self._is_away:
+            log.warning("log_connected" if is_there else "log_unavailable")
+        self._is_away = not is_there
+        self._asked = time.monotonic()
+
+    async def _answers(self) -> bool:
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._reader.end_offsets([TopicPartition(ALERTS.name, 0)])
+        except (KafkaError, OSError, TimeoutError):
+            return False
+        return True
+
     async def _commit_recorded(self) -> None:
         """Nothing is committed of which the ledger does not know the end."""
         async with self._dispatch.hold:
@@ -190,8 +219,9 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         if not news:
             return
         try:
-            await self._group.commit(news)
-        except KafkaError as error:  # a rebalance is under way: whoever reads next begins a little earlier
+            async with asyncio.timeout(PATIENCE_S):
+                await self._group.commit(news)
+        except (KafkaError, TimeoutError) as error:  # whoever reads next begins a little earlier
             log.info("commit_refused", detail=str(error) or type(error).__name__)
             return
         self._committed.update(news)
