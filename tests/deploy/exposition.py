@@ -7,8 +7,11 @@ from functools import cache
 from msgspec import Struct
 from prometheus_client import CollectorRegistry
 
+from schemas.config import Config
 from services.aggregator import metrics as aggregator
 from services.ingest import metrics as ingest
+from services.notifier import metrics as notifier
+from services.notifier.core.outbox import Outbox
 from tests.doubles.served import ServedApi
 
 JOBS = ("vigie-ingest", "vigie-aggregator", "vigie-api", "vigie-notifier")
@@ -39,7 +42,9 @@ def registries() -> dict[str, CollectorRegistry]:
         "vigie-ingest": ingest.Metrics(CollectorRegistry(), sources=["pbx1"]).registry,
         "vigie-aggregator": CollectorRegistry(),
         "vigie-api": ServedApi().metrics.registry,
+        "vigie-notifier": notifier.Metrics(CollectorRegistry()).registry,
     }
+    found["vigie-notifier"].register(notifier.OutboxCollector(lambda: Outbox(Config()), lambda: 0))
     aggregator.Metrics(found["vigie-aggregator"], version="0", sources=["pbx1"], rules=["waits"])
     return found
 

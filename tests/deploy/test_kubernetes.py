@@ -22,6 +22,7 @@ from referencing import Resource as Schema
 from schemas.config import HttpConfig, KafkaConfig
 from schemas.topics import TOPICS
 from services.aggregator.settings import Settings
+from services.notifier.consumer import GROUP
 from services.runtime import options
 
 ROOT = Path(__file__).parents[2]
@@ -180,7 +181,7 @@ def test_secrets_are_named_and_not_here(overlay: str) -> None:
 def test_the_settings_listen_where_the_ports_are_and_open_to_nobody_yet(overlay: str) -> None:
     settings = _settings(overlay)
 
-    assert settings["http"] == {name: f"0.0.0.0:{port}" for name, port in PORTS.items()}
+    assert {name: settings["http"][name] for name in PORTS} == {n: f"0.0.0.0:{p}" for n, p in PORTS.items()}
     assert settings["kafka"]["partitions"] == KafkaConfig().partitions
     hashes = [key["hash"] for key in settings["auth"]["keys"]]
     assert all(re.fullmatch("0{62}[0-9a-f]{2}", each) for each in hashes)
@@ -231,6 +232,7 @@ def test_users_may_do_in_kafka_what_the_code_does(overlay: str) -> None:
         for name, spec in users.items()
     }
     assert groups["vigie-aggregator"] == [Settings(bootstrap="", address="", data=Path()).group]
+    assert groups["vigie-notifier"] == [GROUP]
     assert groups["vigie-ingest"] == groups["vigie-api"] == []
 
 

@@ -19,7 +19,7 @@ def test_every_metric_is_explained_where_it_is_told() -> None:
     explained = {
         (name, f"vigie-{job}")
         for name, jobs, _ in rows
-        for job in (["ingest", "aggregator", "api"] if jobs == "all" else jobs.split(", "))
+        for job in (["ingest", "aggregator", "api", "notifier"] if jobs == "all" else jobs.split(", "))
     }
     told = {
         (re.sub(r"_(bucket|sum|count)$", "", name), job)
