@@ -76,6 +76,11 @@ class AlertBook:
         """What is known of a rule in a place; to be handed to `keep` when it was changed."""
         return self.stored.watches.get(watch_key(place, rule)) or Watch()
 
+    def has_course(self, place: str, rule: str) -> bool:
+        """Whether an alert is open or an episode in course: another crossing is not urgent then."""
+        watch = self.stored.watches.get(watch_key(place, rule))
+        return watch is not None and (watch.alert_id is not None or watch.told_ms is not None)
+
     def keep(self, place: str, rule: str, watch: Watch) -> None:
         """Stores a watch that has something to remember, forgets one that has not."""
         if watch.alert_id is not None or watch.told_ms is not None or watch.past:

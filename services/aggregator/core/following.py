@@ -142,7 +142,8 @@ class _Following:
 
     def _between(self, alert: Alert, crossing: Crossing | None) -> bool:
         """A flapping alert whose value is back: it crosses again, or is over once it has been calm."""
-        calm_ms = max(span.crossed_ms for span in self.watch.past) + _within_ms(self.flap)
+        crossed = (span.crossed_ms for span in self.watch.past)  # forgotten, if it was suppressed for long
+        calm_ms = max(crossed, default=self.watch.seen_ms) + _within_ms(self.flap)
         if crossing is not None and crossing.at_ms < calm_ms:
             self._take(crossing)
             self._amend(alert, episodes_10m=1 + self._episodes(crossing, _EPISODES_IN_MS))

@@ -98,7 +98,7 @@ class Lookout:
             if not queue.entered:
                 continue
             for rule in self._rules[name].waits:
-                if self._has_course(name, rule):
+                if self._site.alerts.has_course(name, rule.config.id):
                     continue
                 at_ms = queue.oldest_ms(skews) + rule.limit_ms
                 if at_ms <= now_ms:  # it crossed and has no alert: withdrawn, stale, closed; the next one may
@@ -117,15 +117,11 @@ class Lookout:
             name
             for name, queue in self._site.queues.items()
             if any(
-                self._reached(queue, rule.limit_ms, now_ms) and not self._has_course(name, rule)
+                self._reached(queue, rule.limit_ms, now_ms)
+                and not self._site.alerts.has_course(name, rule.config.id)
                 for rule in self._rules[name].waits
             )
         }
-
-    def _has_course(self, name: str, rule: WaitRule) -> bool:
-        """Whether an episode is in course, or an alert open: the next crossing is not urgent then."""
-        watch = self._site.alerts.watch(name, rule.config.id)
-        return watch.alert_id is not None or watch.told_ms is not None
 
     def _reached(self, queue: Queue, limit_ms: int, now_ms: int) -> bool:
         return bool(queue.entered) and queue.oldest_ms(self._site.hearing.skews()) + limit_ms <= now_ms
@@ -134,7 +130,7 @@ class Lookout:
         """Looks at the wait rules of one queue, if there is anything to see."""
         for rule in self._rules[queue.config.id].waits:
             if (
-                self._has_course(queue.config.id, rule)
+                self._site.alerts.has_course(queue.config.id, rule.config.id)
                 or queue.long
                 or self._reached(queue, rule.limit_ms, now_ms)
             ):

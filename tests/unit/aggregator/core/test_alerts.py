@@ -481,6 +481,12 @@ class TestFlapping:
         [back] = watching.at(510_000)
         assert (back.state, back.flapping) == (AlertState.FIRING, True)
 
+    def test_suppressed_for_hours_it_is_over_when_its_source_is_heard_again(self) -> None:
+        watching = self.flapping()
+        for minute in range(8, 180, 5):
+            watching.at(minute * MINUTE, is_heard=False)
+        assert brief(watching.at(3 * HOUR)) == [("firing", 3), ("resolved", 4)]
+
     def test_begun_and_calm_again_while_the_worker_was_away_it_is_told_once(self) -> None:
         watching = Watching(self.FAST)
         for n in range(2):
