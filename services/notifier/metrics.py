@@ -13,6 +13,7 @@ from schemas.deliveries import ChannelKind, Delivery, DeliveryState
 from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox
 from services.notifier.core.plan import Nobody
+from services.runtime.keys import Denial
 
 OUTCOMES = tuple(
     state for state in DeliveryState if state not in (DeliveryState.PENDING, DeliveryState.SENDING)
@@ -55,6 +56,14 @@ class Metrics:
             "Records of vigie.alerts that could not be read and were left out.",
             registry=registry,
         )
+        self._refused = Counter(
+            "vigie_requests_refused",
+            "Requests that were not let in, by reason.",
+            ["reason"],
+            registry=registry,
+        )
+        for denial in Denial:
+            self._refused.labels(denial)
         for kind in ChannelKind:
             self._delay.labels(kind)
             for outcome in OUTCOMES:
@@ -73,6 +82,10 @@ class Metrics:
         if alert is not None and is_taken and delivery.notice is Notice.FIRED:
             seconds = max(0, delivery.at_ms - alert.fired_ms) / 1000
             self._delay.labels(delivery.kind).observe(seconds)
+
+    def refused(self, reason: Denial) -> None:
+        """Somebody was not let in."""
+        self._refused.labels(reason).inc()
 
     def nobody(self, reason: Nobody) -> None:
         self._nobody.labels(reason).inc()

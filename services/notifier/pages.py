@@ -3,6 +3,7 @@
 Live means that the work moves, or that Kafka is asked again; ready says what is still missing.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -10,6 +11,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from services.runtime.keys import Denied
+
+Headers = Mapping[bytes, bytes]
 
 STILL_S = 60.0
 """Reading moves several times a second; connecting and loading take a while."""
@@ -20,10 +25,18 @@ class Work(Protocol):
     def still_s(self) -> float: ...
 
 
-def create_pages(registry: CollectorRegistry, work: Work) -> Starlette:
-    """An ASGI application; it reads what it is handed and changes nothing."""
+def create_pages(
+    registry: CollectorRegistry, work: Work, *, refuse: Callable[[Headers], Denied | None]
+) -> Starlette:
+    """An ASGI application; it reads what it is handed and changes nothing.
 
-    async def metrics(_request: Request) -> Response:
+    `refuse` says of a request's headers why /metrics is not shown.
+    """
+
+    async def metrics(request: Request) -> Response:
+        denied = refuse(dict(request.scope["headers"]))
+        if denied is not None:
+            return Response(denied.detail, denied.status, {"www-authenticate": denied.challenge() or ""})
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     async def live(_request: Request) -> Response:

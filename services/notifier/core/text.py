@@ -28,6 +28,8 @@ _WORDS = {
         "abandonment": "taux d’abandon",
         "occupancy": "taux d’occupation",
         "agents.available": "agents disponibles",
+        "source_age_s": "la source {source} se tait",
+        "events_missed": "des événements manquent dans {source}",
         "since": "{what} depuis {since}",
         "waiting": "{n} en attente",
         "longest": "{n} en attente, la plus longue {longest}",
@@ -57,6 +59,8 @@ _WORDS = {
         "abandonment": "abandonment",
         "occupancy": "occupancy",
         "agents.available": "agents available",
+        "source_age_s": "source {source} is silent",
+        "events_missed": "events are missing from {source}",
         "since": "{what} since {since}",
         "waiting": "{n} waiting",
         "longest": "{n} waiting, the longest {longest}",
@@ -137,6 +141,8 @@ def _what(alert: Alert, config: Config) -> str:
     say = _WORDS[config.notices.lang]
     if alert.metric == _WAIT:
         return say["wait"].format(limit=duration(alert.threshold))
+    if alert.source is not None:
+        return say[alert.metric].format(source=alert.source) if alert.metric in say else alert.metric
     return say["metric"].format(
         metric=say.get(alert.metric, alert.metric),
         value="–" if alert.value is None else _figure(alert.metric, alert.value, say["percent"]),
@@ -146,7 +152,8 @@ def _what(alert: Alert, config: Config) -> str:
 
 def _subject(alert: Alert, config: Config) -> str:
     say = _WORDS[config.notices.lang]
-    return _what(alert, config) if alert.metric == _WAIT else say.get(alert.metric, alert.metric)
+    is_whole = alert.metric == _WAIT or alert.source is not None
+    return _what(alert, config) if is_whole else say.get(alert.metric, alert.metric)
 
 
 def _situation(alert: Alert, config: Config) -> list[str]:

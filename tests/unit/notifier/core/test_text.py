@@ -80,10 +80,20 @@ def test_other_metrics_are_told_with_value_and_limit() -> None:
     assert plain(words(free, Notice.FIRED, ENGLISH).line) == (
         "Support N1: agents available 0 (limit 1) since 05:20; 9 waiting"
     )
-    unheard_of = replace(level, metric="source_age_s", value=None, threshold=15)
+    unheard_of = replace(level, metric="handle_s", value=None, threshold=15)
     assert plain(words(unheard_of, Notice.FIRED, ENGLISH).line) == (
-        "Support N1: source_age_s – (limit 15 s) since 05:20; 9 waiting"
+        "Support N1: handle_s – (limit 15 s) since 05:20; 9 waiting"
     )
+
+
+def test_an_alert_on_the_system_itself_names_its_source() -> None:
+    silent = replace(
+        WAITING, queue="", source="pbx1", metric="source_age_s", value=16.0, waiting=None, lever=None
+    )
+    lost = replace(silent, source="vigie.events", metric="events_missed", value=None)
+
+    assert plain(words(silent, Notice.FIRED, CENTRE).line) == "paris : la source pbx1 se tait depuis 05:20"
+    assert words(lost, Notice.FIRED, ENGLISH).subject == "paris: events are missing from vigie.events"
 
 
 def test_the_site_is_named_where_there_are_several() -> None:
