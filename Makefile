@@ -14,6 +14,9 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 FONTS := services/api/wallboard/fonts
 PACKAGE := node_modules/@fontsource-variable/ibm-plex-sans
+ASYNCAPI := node_modules/@asyncapi/specs/schemas/3.0.0.json
+NPM_CI = command -v npm >/dev/null || $(INSTALL) --quiet --require-hashes -r requirements/node.txt; \
+	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 TYPEFACE := ibm-plex-sans-latin-wdth-normal.woff2
 
 .PHONY: help run test lint format kafka font browser prometheus clean
@@ -25,7 +28,7 @@ help: ## this list
 run: .venv/.run kafka font ## the whole system with a simulated contact centre, until Ctrl-C
 	@exec $(BIN)/vigie demo
 
-test: .venv/.test kafka browser prometheus font ## style, types and every test, as in continuous integration
+test: .venv/.test kafka browser prometheus font $(ASYNCAPI) ## style, types and every test, as in continuous integration
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
@@ -87,7 +90,11 @@ font: | $(BIN)/python
 
 $(FONTS)/$(TYPEFACE): package-lock.json
 	@echo "Fetching the wallboard's typeface (package-lock.json)"
-	@command -v npm >/dev/null || $(INSTALL) --quiet --require-hashes -r requirements/node.txt
-	@PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@$(NPM_CI) --omit=dev
 	@mkdir -p $(FONTS)
 	@cp $(PACKAGE)/files/$(TYPEFACE) $(PACKAGE)/LICENSE $(FONTS)/
+
+$(ASYNCAPI): package-lock.json | $(BIN)/python
+	@echo "Fetching the schema of AsyncAPI, for a test (package-lock.json)"
+	@$(NPM_CI)
+	@touch $@
