@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from schemas.config import KafkaConfig
 from services.cli.broker import EmbeddedBroker
@@ -15,8 +15,10 @@ from services.cli.topics import declare
 
 # The same examples at every run, so that what was green stays green; `VIGIE_EXPLORE=1 make test` (or a
 # night of it) looks for new ones.
-settings.register_profile("steady", derandomize=True, deadline=None)
-settings.register_profile("explore", deadline=None)
+# A machine that does much else makes examples slowly; that says nothing of the code.
+_SLOW = [HealthCheck.too_slow]
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=_SLOW)
+settings.register_profile("explore", deadline=None, suppress_health_check=_SLOW)
 settings.load_profile("explore" if os.environ.get("VIGIE_EXPLORE") else "steady")
 
 

@@ -39,7 +39,7 @@ def test_the_cookie_is_for_nobody_but_us() -> None:
     assert cookie("abc", is_secure=True).endswith("; Secure")
 
 
-@pytest.mark.parametrize("key", [new_key(), "a;b=c é\r\n"])
+@pytest.mark.parametrize("key", [new_key(), "a;b=c é\r\n"], ids=["new", "strange"])
 def test_what_the_browser_sends_back_is_the_key(key: str) -> None:
     sent = cookie(key, is_secure=True).partition(";")[0].encode("ascii")
 
