@@ -57,6 +57,7 @@ class Partition:
         self._observed = Observed(config)
         self._clock_ms = 0
         self._looked_ms = now_ms
+        self._folded_ms = now_ms
         self._swept_ms = 0
         self._ingest_ms: int | None = None
         self._is_changed = False
@@ -105,6 +106,7 @@ class Partition:
 
     def changes(self) -> list[Change]:
         """The state records changed since the last call; `applied` last, whenever there are any."""
+        self._tell(self._folded_ms)
         changes = [c for site in self.sites.values() for c in take_changes(site, self.epoch)]
         changes += [c for departure in self._departures for c in departure.changes(self.epoch)]
         self._departures = [d for d in self._departures if not d.is_over]
@@ -127,6 +129,7 @@ class Partition:
     def fold(self, value: bytes | None, *, offset: int, appended_ms: int, now_ms: int) -> DeadLetter | None:
         """Takes the record at an offset; a dead letter when it cannot be read. Never raises on content."""
         self.applied = offset
+        self._folded_ms = now_ms
         self._is_changed = True
         self._changed_events += 1
         try:
@@ -195,6 +198,7 @@ class Partition:
         """When `advance` must be called next for a wait rule; None while catching up."""
         if not self._is_live:
             return None
+        self._tell(now_ms)
         deadlines = (site.lookout.next_deadline_ms(now_ms) for site in self.sites.values())
         return min((d for d in deadlines if d is not None), default=None)
 
@@ -217,6 +221,7 @@ class Partition:
 
     def rows(self, now_ms: int, *, everything: bool = False) -> list[Publication]:
         """The rows of the board that are due, or all of them."""
+        self._tell(now_ms)
         rows = [
             Publication(topics.SNAPSHOTS.name, key, None if row is None else encode(row))
             for display in self._displays.values()
@@ -231,7 +236,13 @@ class Partition:
 
     def observe(self) -> CoreCounts:
         """What was counted since the last call, for Prometheus."""
+        self._tell(self._folded_ms)
         return self._observed.drain(self.sites.values())
+
+    def _tell(self, now_ms: int) -> None:
+        """Counts all that was folded. Whatever is read of a site is read after this."""
+        for site in self.sites.values():
+            site.tell(now_ms)
 
     def _hear_ingest(self, event: SourceHeartbeat) -> None:
         if self._ingest_ms is None or event.received_ms > self._ingest_ms:

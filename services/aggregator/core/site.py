@@ -1,7 +1,9 @@
 """One site: where an event goes, and what it changes. Everything of a site lies in one partition.
 
 Facts come in one by one; contacts tell their stories anew, queues count what changed, agents'
-timelines follow. Time comes in by `advance`: windows move on, deadlines fall, silence is noticed.
+timelines follow. A contact with news is told once for all of them, by `tell`, before any figure is
+read: a story is a function of the facts, so when it is told makes no difference. Time comes in by
+`advance`: windows move on, deadlines fall, silence is noticed.
 """
 
 from collections.abc import Iterable
@@ -26,6 +28,8 @@ from services.aggregator.core.visits import Visit, expires_ms
 from services.aggregator.core.windows import BUCKET_MS
 
 _NO_RULE_MS = 1 << 60
+_MAX_UNTOLD = 256
+"""Contacts whose telling may be owed, so that no one call of `tell` takes long."""
 
 
 class Site:
@@ -51,6 +55,8 @@ class Site:
         self.shown_agents: set[str] = set()
         """Agents whose row has to be shown again."""
         self.sources_changed = False
+        self._untold: dict[str, Contact] = {}
+        """Contacts with facts that their stories do not know yet."""
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._bucket = now_ms // BUCKET_MS
@@ -87,13 +93,19 @@ class Site:
         if source.is_late(event.occurred_ms):
             source.hear(0, event.received_ms)
             if self._is_repeat(event):
-                return self._repeated(event)
-            self._count_event(event, cells.LATE)
+                return self._repeated(event, now_ms)
+            self._count_event(event, cells.LATE, now_ms)
             return Reason.LATE
         source.hear(event.occurred_ms, event.received_ms)
         if isinstance(event, ev.AgentStateChanged):
             return self._agent_said(event, now_ms)
         return self._contact_told(event, now_ms)
+
+    def tell(self, now_ms: int) -> None:
+        """Tells the stories of all contacts with news. To be called before anything is read."""
+        while self._untold:
+            name, contact = self._untold.popitem()
+            self._retell(name, contact, now_ms)
 
     def _is_too_many(self, event: ev.AnyEvent) -> bool:
         """Whether the event names a queue more than may appear where no site is listed (SEMANTICS.md §10)."""
@@ -169,7 +181,7 @@ class Site:
 
     def _contact_told(self, event: ev.ContactEvent, now_ms: int) -> Reason:
         if self._is_repeat(event):
-            return self._repeated(event)
+            return self._repeated(event, now_ms)
         name = event.contact
         contact = self.contacts.get(name)
         if contact is None:
@@ -202,7 +214,9 @@ class Site:
             for entered in contact.entered():
                 self._channel_told(self.queue(entered, now_ms), channel, (1, at_ms, event_id), now_ms)
         if is_other_story:
-            self._retell(name, contact, now_ms)
+            self._untold[name] = contact
+            if len(self._untold) >= _MAX_UNTOLD:
+                self.tell(now_ms)
         return Reason.ACCEPTED
 
     def _retell(self, name: str, contact: Contact, now_ms: int) -> None:
@@ -239,7 +253,7 @@ class Site:
 
     def _agent_said(self, event: ev.AgentStateChanged, now_ms: int) -> Reason:
         if self._is_repeat(event):
-            return self._repeated(event)
+            return self._repeated(event, now_ms)
         agent = self._agent(event.agent)
         said = Said(
             event.occurred_ms, event.id, event.source, event.state, event.reason, event.queues, event.inferred
@@ -325,19 +339,21 @@ class Site:
                 return True
         return bool(self.repeats) and self.repeats.knows(hash_of(event.source, event.id))
 
-    def _repeated(self, event: ev.ContactEvent | ev.AgentStateChanged) -> Reason:
+    def _repeated(self, event: ev.ContactEvent | ev.AgentStateChanged, now_ms: int) -> Reason:
         """A repeat changes nothing; an agent's counts in each of the agent's queues."""
         if isinstance(event, ev.AgentStateChanged):
+            self.tell(now_ms)
             for queue in self.agents[event.agent].timeline[-1].queues:
                 self.queues[queue].count_event(cells.DUPLICATES, event.received_ms)
         else:
-            self._count_event(event, cells.DUPLICATES)
+            self._count_event(event, cells.DUPLICATES, now_ms)
         return Reason.DUPLICATE
 
-    def _count_event(self, event: ev.AnyEvent, cell: int) -> None:
+    def _count_event(self, event: ev.AnyEvent, cell: int, now_ms: int) -> None:
         """A late or repeated event counts in the queue it names, else in its contact's."""
         name = getattr(event, "queue", None)
         if name is None:
+            self.tell(now_ms)
             contact = self.contacts.get(getattr(event, "contact", ""))
             if contact is not None and contact.story.visits:
                 name = contact.story.visits[-1].queue
@@ -352,6 +368,7 @@ class Site:
 
         Neither while the log is being caught up with: what is missing may be about to be folded.
         """
+        self.tell(now_ms)
         if now_ms // BUCKET_MS != self._bucket:
             self._bucket = now_ms // BUCKET_MS
             self.state_time.advance(now_ms, self.calendar.day(now_ms).start_ms)
