@@ -19,6 +19,8 @@ KEPT_MS = 120 * 60_000
 _BUSY = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP})
 _STAFFED = frozenset({AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.AVAILABLE, AgentState.RINGING})
 _BY_WEIGHT = (AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.RINGING)
+_IN_CONTACT, _WRAP_UP, _RINGING = _BY_WEIGHT
+_AVAILABLE = AgentState.AVAILABLE
 _PRECEDENCE = {state: weight for weight, state in enumerate(_BY_WEIGHT)}
 _LASTS = 1 << 60
 _AT_MS = attrgetter("at_ms")
@@ -52,12 +54,15 @@ class Agent:
     """One agent of a site. Who ever said a state is in the state said; others follow from contacts."""
 
     __slots__ = (
+        "_all_served",
         "_by_end",
         "_ids",
+        "_last_served_ms",
         "_served_from",
         "_taken",
         "first_ms",
         "frozen",
+        "is_moved",
         "last",
         "name",
         "said",
@@ -74,6 +79,9 @@ class Agent:
         self.served: dict[str, int] = {}
         """Queues that forgotten spans came from, with the first instant of each."""
         self._served_from: dict[str, int] = {}
+        self._all_served: tuple[str, ...] = ()
+        self._last_served_ms = 0
+        """All queues served, and when the last of them came to be."""
         self._by_end: list[tuple[int, int, Span]] = []
         """The spans by their end, with a number that tells equals apart; so few are looked at."""
         self._taken: list[tuple[int, str]] = []
@@ -83,6 +91,8 @@ class Agent:
         self.last: tuple[int, str, str] | None = None
         """The last contact event that named the agent: instant, id, source."""
         self.timeline: list[Moment] = []
+        self.is_moved = False
+        """Whether the timeline changed since somebody last unmarked it."""
         self.frozen: Moment | None = None
         """The first moment, once what lay before it has been forgotten."""
         self._ids: set[tuple[str, str]] = set()
@@ -130,52 +140,68 @@ class Agent:
             self._replace(0, self._from_spans(0), change)
         return True
 
-    def follow(self, contact: str, spans: tuple[Span, ...], change: Change) -> None:
-        """Takes what a contact's facts now say of this agent, in place of what they said before."""
+    def follow(self, contact: str, spans: tuple[Span, ...], change: Change) -> bool:
+        """Takes what a contact's facts now say of this agent, in place of what they said before.
+
+        False when that is nothing new.
+        """
         before = self.spans.get(contact, ())
         if before == spans:
-            return
+            return False
         gone, new = {*before} - {*spans}, {*spans} - {*before}
         if spans and not (self.tells_queues and all(s.end_ms is not None for s in spans)):
             self._keep(contact, spans)
         else:
             self._keep(contact, ())
         if self.tells_queues or not (gone or new):
-            return
+            return True
         served = self._served_with(gone, new)
-        if served != self._served_from:
-            self._served_from = served
+        if served is not None and served != self._served_from:
+            self._serve(served)
             self._replace(0, self._from_said() if self.said else self._from_spans(0), change)
         elif not self.said:
             keep = bisect_left(self.timeline, _changed_from(gone, new), key=_AT_MS)
             self._replace(keep, self._from_spans(keep), change)
+        return True
 
     def _keep(self, contact: str, spans: tuple[Span, ...]) -> None:
         """Keeps these spans of a contact, and no others."""
         for span in self.spans.pop(contact, ()):
             del self._by_end[bisect_left(self._by_end, _order(span))]
-            if span.state is AgentState.IN_CONTACT:
+            if span.state is _IN_CONTACT:
                 del self._taken[bisect_left(self._taken, (span.start_ms, span.contact))]
         if not spans:
             return
         self.spans[contact] = spans
         for span in spans:
             insort(self._by_end, _order(span))
-            if span.state is AgentState.IN_CONTACT:
+            if span.state is _IN_CONTACT:
                 insort(self._taken, (span.start_ms, span.contact))
 
-    def _served_with(self, gone: set[Span], new: set[Span]) -> dict[str, int]:
-        """The queues served and since when, after these spans were exchanged for those."""
-        served = _served_since(new, self._served_from)
+    def _served_with(self, gone: set[Span], new: set[Span]) -> dict[str, int] | None:
+        """The queues served and since when, after these spans were exchanged for those; None: as before."""
+        known = self._served_from
         for span in gone:
-            if span.queue is None or span.state is AgentState.WRAP_UP:
+            if span.queue is None or span.state is _WRAP_UP:
                 continue
-            if self._served_from.get(span.queue) == span.start_ms and not any(
-                s.queue == span.queue and s.start_ms == span.start_ms and s.state is not AgentState.WRAP_UP
-                for s in new
+            if known.get(span.queue) == span.start_ms and not any(
+                s.queue == span.queue and s.start_ms == span.start_ms and s.state is not _WRAP_UP for s in new
             ):
                 return _served_since((s for several in self.spans.values() for s in several), self.served)
-        return served
+        for span in new:
+            if (
+                span.queue is not None
+                and span.state is not _WRAP_UP
+                and known.get(span.queue, _LASTS) > span.start_ms
+            ):
+                return _served_since(new, known)
+        return None
+
+    def _serve(self, served: dict[str, int]) -> None:
+        """These are the queues served, and since when."""
+        self._served_from = served
+        self._all_served = tuple(sorted(served))
+        self._last_served_ms = max(served.values(), default=0)
 
     @property
     def tells_queues(self) -> bool:
@@ -184,6 +210,8 @@ class Agent:
 
     def _served(self, at_ms: int) -> tuple[str, ...]:
         """The queues that the agent had contacts from, up to an instant."""
+        if at_ms >= self._last_served_ms:
+            return self._all_served
         return tuple(sorted(q for q, first in self._served_from.items() if first <= at_ms))
 
     def now(self, now_ms: int) -> Moment | None:
@@ -199,7 +227,7 @@ class Agent:
             moment = self.now(now_ms)
             return moment is not None and queue in moment.queues
         return any(
-            s.queue == queue and s.state is not AgentState.WRAP_UP and (s.end_ms is None or s.end_ms > now_ms)
+            s.queue == queue and s.state is not _WRAP_UP and (s.end_ms is None or s.end_ms > now_ms)
             for several in self.spans.values()
             for s in several
         )
@@ -250,15 +278,13 @@ class Agent:
     def restored(self) -> None:
         """Rebuilds the timeline after `said`, `spans`, `frozen` … were read back; tells nobody."""
         self._ids = {(s.id, s.source) for s in self.said}
-        self._served_from = _served_since(
-            [s for several in self.spans.values() for s in several], self.served
-        )
+        self._serve(_served_since([s for several in self.spans.values() for s in several], self.served))
         self._by_end = sorted(_order(s) for several in self.spans.values() for s in several)
         self._taken = sorted(
             (s.start_ms, s.contact)
             for several in self.spans.values()
             for s in several
-            if s.state is AgentState.IN_CONTACT
+            if s.state is _IN_CONTACT
         )
         self.timeline = []
         self.timeline = self._from_said() if self.said else self._from_spans(0)
@@ -269,6 +295,9 @@ class Agent:
         same = 0
         while same < len(old) and same < len(tail) and old[same] == tail[same]:
             same += 1
+        if same == len(old) == len(tail):
+            return
+        self.is_moved = True
         at = keep + same
         before = self.timeline[at - 1] if at else _NOTHING
         _tell(before, old[same:], -1, change)
@@ -308,12 +337,12 @@ class Agent:
         begin = last.at_ms if last else -1
         steps = self._steps(begin)
         edges = {step[0] for step in steps if step[0] > begin}
-        edges.update(t for t in self._served_from.values() if t > begin)
+        if begin < self._last_served_ms:
+            edges.update(t for t in self._served_from.values() if t > begin)
         if last is None and self.first_ms is not None:
             edges.add(self.first_ms)
         counts, place = [0] * len(_BY_WEIGHT), 0
-        latest = max(self._served_from.values(), default=0)
-        everything = self._served(latest)
+        latest, everything = self._last_served_ms, self._all_served
         for at_ms in sorted(edges):
             while place < len(steps) and steps[place][0] <= at_ms:
                 counts[steps[place][1]] += steps[place][2]
@@ -329,7 +358,7 @@ class Agent:
         """(instant, weight of state, 1 or -1), in order, of the spans that reach beyond `begin`."""
         steps = []
         for _, _, span in self._by_end[bisect_right(self._by_end, begin, key=_END_MS) :]:
-            end = self._cut(span) if span.state is AgentState.WRAP_UP else span.end_ms
+            end = self._cut(span) if span.state is _WRAP_UP else span.end_ms
             weight = _PRECEDENCE[span.state]
             steps.append((span.start_ms, weight, 1))
             if end is not None:
@@ -350,7 +379,7 @@ def _served_since(spans: Iterable[Span], before: dict[str, int]) -> dict[str, in
     """The queues that contacts were offered or accepted from, each with its first instant."""
     served = dict(before)
     for span in spans:
-        if span.queue is not None and span.state is not AgentState.WRAP_UP:
+        if span.queue is not None and span.state is not _WRAP_UP:
             served[span.queue] = min(served.get(span.queue, span.start_ms), span.start_ms)
     return served
 
@@ -367,7 +396,7 @@ def _weightiest(counts: list[int]) -> AgentState:
     for weight, state in enumerate(_BY_WEIGHT):
         if counts[weight]:
             return state
-    return AgentState.AVAILABLE
+    return _AVAILABLE
 
 
 def _changed_from(gone: set[Span], new: set[Span]) -> int:
@@ -392,6 +421,14 @@ def _tell(before: Moment, moments: Iterable[Moment], sign: int, change: Change) 
     for moment in moments:
         was_busy, was_staffed = before.state in _BUSY, before.state in _STAFFED
         is_busy, is_staffed = moment.state in _BUSY, moment.state in _STAFFED
+        if moment.queues == before.queues:
+            busy, staffed = is_busy - was_busy, is_staffed - was_staffed
+            if busy or staffed:
+                change(None, moment.at_ms, sign * busy, sign * staffed)
+                for queue in moment.queues:
+                    change(queue, moment.at_ms, sign * busy, sign * staffed)
+            before = moment
+            continue
         _change_if(None, moment.at_ms, sign * (is_busy - was_busy), sign * (is_staffed - was_staffed), change)
         for queue in moment.queues:
             had = queue in before.queues

@@ -13,7 +13,7 @@ from services.aggregator.core.service_level import Parts
 from services.aggregator.core.visits import Visit
 
 ANSWERED, ABANDONED, SHORT = range(3)
-LEFT = {outcome: 3 + i for i, outcome in enumerate(LEFT_OTHERWISE)}
+LEFT: dict[Outcome, int] = {outcome: 3 + i for i, outcome in enumerate(LEFT_OTHERWISE)}
 _NEXT = 3 + len(LEFT)
 SL_ANSWERED, SL_WITHIN, SL_ABANDONED, SL_ABANDONED_WITHIN, SL_SHORT, SL_MISSED, SL_LEFT, SL_CALLBACK = range(
     _NEXT, _NEXT + 8
@@ -24,6 +24,8 @@ SIZE = _NEXT + 13
 LEFT_CELLS = tuple((outcome.value, cell) for outcome, cell in LEFT.items())
 CLOSED = slice(0, _NEXT)
 """Cells of closed visits that add up to those offered, but for SHORT, which is part of ABANDONED."""
+
+_ANSWERED_OUTCOME, _ABANDONED_OUTCOME, _CALLBACK = Outcome.ANSWERED, Outcome.ABANDONED, Outcome.CALLBACK
 
 Cells = tuple[tuple[int, int], ...]
 """(cell, how much) pairs."""
@@ -55,14 +57,14 @@ def contribution(visit: Visit, promise: Promise) -> Contribution:
     within = wait <= promise.threshold_ms
     decided = entered + min(wait, promise.threshold_ms) if promise.is_deferred else entered
     number = None
-    if visit.outcome is Outcome.ANSWERED:
+    if visit.outcome is _ANSWERED_OUTCOME:
         volumes: Cells = ((ANSWERED, 1),)
         number = boundary(wait)
         if within:
             parts: Cells = ((SL_ANSWERED, 1), (SL_WITHIN, 1), (WAIT_MS, wait))
         else:
             parts = ((SL_ANSWERED, 1), (WAIT_MS, wait))
-    elif visit.outcome is Outcome.ABANDONED:
+    elif visit.outcome is _ABANDONED_OUTCOME:
         short = int(wait < promise.short_ms)
         volumes = ((ABANDONED, 1), (SHORT, short))
         parts = ((SL_ABANDONED, 1), (SL_ABANDONED_WITHIN, int(within)), (SL_SHORT, short))
@@ -70,7 +72,7 @@ def contribution(visit: Visit, promise: Promise) -> Contribution:
         outcome = visit.outcome
         assert outcome is not None  # a waiting visit has no contribution
         volumes = ((LEFT[outcome], 1),)
-        called_back = int(within and outcome is Outcome.CALLBACK)
+        called_back = int(within and outcome is _CALLBACK)
         parts = ((SL_MISSED, int(not within)), (SL_LEFT, 1), (SL_CALLBACK, called_back))
     handled = handling(visit) if visit.talk_ended_ms is not None else ()
     return Contribution(entered, volumes, decided, parts, number, visit.talk_ended_ms, handled)

@@ -6,7 +6,22 @@ from msgspec import Struct
 from schemas import events as ev
 from schemas.vocabulary import Channel, Outcome
 from services.aggregator.core.repeats import HASH_BYTES, hash_of
-from services.aggregator.core.visits import Fact, Kind, Span, Story, Terms, tell
+from services.aggregator.core.visits import (
+    ACCEPTED,
+    CONTACT_ENDED,
+    ENTERED,
+    LEFT,
+    OFFER_ENDED,
+    OFFERED,
+    TALK_ENDED,
+    WRAP_END,
+    WRAP_START,
+    Fact,
+    Span,
+    Story,
+    Terms,
+    tell,
+)
 
 PACK_AFTER_MS = 10 * 60_000
 """A contact untouched for so long is kept packed (SEMANTICS.md §1)."""
@@ -21,6 +36,7 @@ _MAX_SEEN = 1000
 """Events of one contact that are only news, the last of which are remembered."""
 
 _NO_STORY = Story([], [])
+_NAMES_CHANNEL = (ev.ContactCreated, ev.ContactEnded)
 
 
 class StoredContact(Struct, array_like=True):
@@ -85,16 +101,18 @@ class Contact:
             self.facts.append(fact)
         else:
             self.seen = (self.seen + hash_of(event.source, event.id))[-_MAX_SEEN * HASH_BYTES :]
-        if isinstance(event, ev.ContactCreated | ev.ContactEnded) and event.channel is not None:
+        if isinstance(event, _NAMES_CHANNEL) and event.channel is not None:
             told = (event.occurred_ms, event.id, event.channel)
             self.channel = told if self.channel is None else min(self.channel, told)
         if event.occurred_ms > self.news_ms:
             self.news_ms = event.occurred_ms
-        self.touched_ms = max(self.touched_ms, clock_ms)
+        if clock_ms > self.touched_ms:
+            self.touched_ms = clock_ms
         self.final_at_ms = None
-        had_expired = bool(self.expired)
-        self.expired = {}
-        return fact is not None or had_expired
+        if self.expired:
+            self.expired = {}
+            return True
+        return fact is not None
 
     def retell(self, name: str, terms: Terms) -> Story:
         """Tells the story anew from the facts; gives the one told before."""
@@ -127,7 +145,7 @@ class Contact:
 
     def entered(self) -> set[str]:
         """The queues that it was told to have entered. Only while it is not packed."""
-        return {f.queue for f in self.facts if f.kind == Kind.ENTERED and f.queue is not None}
+        return {f.queue for f in self.facts if f.kind == ENTERED and f.queue is not None}
 
     def is_waiting(self) -> bool:
         return any(v.outcome is None for v in self.story.visits)
@@ -169,7 +187,7 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
     match event:
         case ev.QueueEntered():
             return Fact(
-                Kind.ENTERED,
+                ENTERED,
                 event.occurred_ms,
                 event.id,
                 event.source,
@@ -178,22 +196,22 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
                 event.queue,
             )
         case ev.QueueLeft():
-            return _fact(Kind.LEFT, event, event.queue, event.agent, event.outcome)
+            return _fact(LEFT, event, event.queue, event.agent, event.outcome)
         case ev.AgentAccepted():
-            return _fact(Kind.ACCEPTED, event, event.queue, event.agent)
+            return _fact(ACCEPTED, event, event.queue, event.agent)
         case ev.AgentOffered():
-            return _fact(Kind.OFFERED, event, event.queue, event.agent)
+            return _fact(OFFERED, event, event.queue, event.agent)
         case ev.AgentNoAnswer() | ev.AgentOfferEnded():
-            return _fact(Kind.OFFER_ENDED, event, event.queue, event.agent)
+            return _fact(OFFER_ENDED, event, event.queue, event.agent)
         case ev.TalkEnded():
-            return _fact(Kind.TALK_ENDED, event, event.queue, event.agent)
+            return _fact(TALK_ENDED, event, event.queue, event.agent)
         case ev.WrapStart():
-            return _fact(Kind.WRAP_START, event, None, event.agent)
+            return _fact(WRAP_START, event, None, event.agent)
         case ev.WrapEnd():
-            return _fact(Kind.WRAP_END, event, None, event.agent)
+            return _fact(WRAP_END, event, None, event.agent)
         case ev.Transfer() if event.from_queue is not None and event.kind == "queue":
             return Fact(
-                Kind.LEFT,
+                LEFT,
                 event.occurred_ms,
                 event.id,
                 event.source,
@@ -204,7 +222,7 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
                 Outcome.TRANSFERRED,
             )
         case ev.ContactEnded():
-            return Fact(Kind.CONTACT_ENDED, event.occurred_ms, event.id, event.source, event.rank)
+            return Fact(CONTACT_ENDED, event.occurred_ms, event.id, event.source, event.rank)
         case _:
             return None
 
@@ -221,7 +239,7 @@ _InVisit = (
 )
 
 
-def _fact(kind: Kind, event: _InVisit, queue: str | None, agent: str | None, word: str | None = None) -> Fact:
+def _fact(kind: int, event: _InVisit, queue: str | None, agent: str | None, word: str | None = None) -> Fact:
     return Fact(
         kind, event.occurred_ms, event.id, event.source, event.rank, event.segment, queue, agent, word
     )

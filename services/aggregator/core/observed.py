@@ -13,6 +13,8 @@ from services.aggregator.core.tallies import Tallies
 HTTP = "http"
 """The `source` label of whoever is not configured."""
 
+_ACCEPTED = Reason.ACCEPTED
+
 
 class Observed:
     """Counts of one partition since they were last drained."""
@@ -26,7 +28,7 @@ class Observed:
         """An event was folded, with this outcome."""
         label = event.source if event.source in self._configured else HTTP
         self._events[label, reason] += 1
-        if reason is Reason.ACCEPTED:
+        if reason is _ACCEPTED:
             self._lags_ms.append(max(0, now_ms - event.occurred_ms))
 
     def drain(self, sites: Iterable[Site]) -> CoreCounts:

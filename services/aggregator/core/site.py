@@ -31,6 +31,10 @@ _NO_RULE_MS = 1 << 60
 _MAX_UNTOLD = 256
 """Contacts whose telling may be owed, so that no one call of `tell` takes long."""
 
+_COMMANDS = (ev.AlertAcknowledge, ev.AlertSnooze, ev.AlertResolve)
+_TELLS_CHANNEL = (ev.QueueEntered, ev.ContactCreated, ev.ContactEnded)
+_ACCEPTED = Reason.ACCEPTED
+
 
 class Site:
     """The live state of one site. What changed since the last flush is marked; site_state.py stores it."""
@@ -78,15 +82,15 @@ class Site:
 
     def fold(self, event: ev.AnyEvent, now_ms: int) -> Reason:
         """Takes one event; says what became of it."""
-        if isinstance(event, ev.AlertAcknowledge | ev.AlertSnooze | ev.AlertResolve):
+        if isinstance(event, _COMMANDS):
             self.alerts.command(event)
-            return Reason.ACCEPTED
+            return _ACCEPTED
         source = self.hearing.source(event.source)
         self.sources_changed = True
         if isinstance(event, ev.SourceHeartbeat):
             source.hear(0, event.received_ms)
             source.beat(event.received_ms, event.clock_ms)
-            return Reason.ACCEPTED
+            return _ACCEPTED
         if self._is_too_many(event):
             source.hear(0, event.received_ms)
             return Reason.TOO_MANY
@@ -109,7 +113,10 @@ class Site:
 
     def _is_too_many(self, event: ev.AnyEvent) -> bool:
         """Whether the event names a queue more than may appear where no site is listed (SEMANTICS.md §10)."""
-        if self.config.sites:
+        if self.config.sites or (
+            len(self.queues) + 2 <= MAX_QUEUES_PER_SITE_UNCONFIGURED
+            and not isinstance(event, ev.AgentStateChanged)
+        ):  # nothing but an agent names more than two
             return False
         new = {name for name in ev.queues_of(event) if name not in self.queues}
         return bool(new) and len(self.queues) + len(new) > MAX_QUEUES_PER_SITE_UNCONFIGURED
@@ -207,9 +214,7 @@ class Site:
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
         is_other_story = contact.add(event, self.clock_ms)
-        if contact.channel is not None and isinstance(
-            event, ev.QueueEntered | ev.ContactCreated | ev.ContactEnded
-        ):
+        if contact.channel is not None and isinstance(event, _TELLS_CHANNEL):
             at_ms, event_id, channel = contact.channel
             for entered in contact.entered():
                 self._channel_told(self.queue(entered, now_ms), channel, (1, at_ms, event_id), now_ms)
@@ -217,7 +222,7 @@ class Site:
             self._untold[name] = contact
             if len(self._untold) >= _MAX_UNTOLD:
                 self.tell(now_ms)
-        return Reason.ACCEPTED
+        return _ACCEPTED
 
     def _retell(self, name: str, contact: Contact, now_ms: int) -> None:
         """Tells a contact's story anew and counts what became different."""
@@ -226,7 +231,7 @@ class Site:
         known = {v.key: v for v in before.visits}
         for visit in after.visits:
             old = known.pop(visit.key, None)
-            queue = self.queue(visit.queue, now_ms)
+            queue = self.queues.get(visit.queue) or self.queue(visit.queue, now_ms)
             if old is not None and old.waited_like(visit):
                 if not old.handled_like(visit):
                     queue.handle(old, visit)
@@ -245,10 +250,12 @@ class Site:
             self._agents_follow(name, contact, {s.agent for s in before.spans}, now_ms)
 
     def _agents_follow(self, name: str, contact: Contact, before: set[str], now_ms: int) -> None:
-        spans = contact.spans_of()
+        spans, changer = contact.spans_of(), _Changer(self, now_ms)
         for agent_name in before | spans.keys():
             agent = self._agent(agent_name)
-            agent.follow(name, spans.get(agent_name, ()), _Changer(self, now_ms))
+            if not agent.follow(name, spans.get(agent_name, ()), changer):
+                self.shown_agents.add(agent_name)
+                continue
             self._agent_changed(agent, now_ms)
 
     def _agent_said(self, event: ev.AgentStateChanged, now_ms: int) -> Reason:
@@ -264,7 +271,7 @@ class Site:
             self._take_back(queue, now_ms)
         agent.hear(said, _Changer(self, now_ms))
         self._agent_changed(agent, now_ms)
-        return Reason.ACCEPTED
+        return _ACCEPTED
 
     def _agent(self, name: str) -> Agent:
         agent = self.agents.get(name)
@@ -275,9 +282,10 @@ class Site:
     def _agent_changed(self, agent: Agent, now_ms: int) -> None:
         self.changed_agents.add(agent.name)
         self.shown_agents.add(agent.name)
-        if agent.timeline:
+        if agent.is_moved and agent.timeline:
+            agent.is_moved = False
             for name in agent.timeline[-1].queues:
-                queue = self.queue(name, now_ms)
+                queue = self.queues.get(name) or self.queue(name, now_ms)
                 queue.agents.add(agent.name)
                 queue.version += 1
 
@@ -437,6 +445,6 @@ class _Changer:
         if queue is None:
             self._site.state_time.change(at_ms, busy, staffed)
             return
-        own = self._site.queue(queue, self._now_ms)
+        own = self._site.queues.get(queue) or self._site.queue(queue, self._now_ms)
         own.state_time.change(at_ms, busy, staffed)
         own.version += 1

@@ -13,6 +13,8 @@ from msgspec import Struct
 from schemas.vocabulary import WindowName
 from services.aggregator.core.windows import BUCKET_MS, KEPT, LENGTH_MS, first_bucket
 
+_TODAY = WindowName.TODAY
+
 
 class Sums(Struct, array_like=True):
     """Prefix sums of changes: agents and instants, busy and staffed."""
@@ -61,6 +63,8 @@ class StateTime:
         self._all = Sums()
         self._before: dict[WindowName, tuple[int, Sums]] = {}
         self._floor = 0
+        self._newest_first = 1 << 60
+        """The first bucket of the shortest window: what lies in it lies before none."""
 
     def advance(self, now_ms: int, midnight_ms: int) -> None:
         """Moves the windows on; to be called before the first `change`, and after a restore.
@@ -76,6 +80,7 @@ class StateTime:
             if target > first:
                 self._collect(before, first, target)
                 self._before[name] = (target, before)
+        self._newest_first = max(first for first, _ in self._before.values())
         midnight = midnight_ms // BUCKET_MS
         if midnight > self.today_first:
             self.today = Sums()
@@ -91,9 +96,10 @@ class StateTime:
         """An agent becomes busy or staffed (1), or stops (-1), at an instant; or the same taken back."""
         number = at_ms // BUCKET_MS
         self._all.change(at_ms, busy, staffed)
-        for first, before in self._before.values():
-            if number < first:
-                before.change(at_ms, busy, staffed)
+        if number < self._newest_first:
+            for first, before in self._before.values():
+                if number < first:
+                    before.change(at_ms, busy, staffed)
         if number < self.today_first:
             self.today.change(at_ms, busy, staffed)
             self.sums_changed = True
@@ -109,11 +115,11 @@ class StateTime:
 
     def start_ms(self, window: WindowName, midnight_ms: int) -> int:
         """The first instant of a window."""
-        return midnight_ms if window is WindowName.TODAY else self._before[window][0] * BUCKET_MS
+        return midnight_ms if window is _TODAY else self._before[window][0] * BUCKET_MS
 
     def times(self, window: WindowName, now_ms: int, midnight_ms: int) -> Times:
         """Agent time of the window up to now, counting every change, those after now included."""
-        before = self.today if window is WindowName.TODAY else self._before[window][1]
+        before = self.today if window is _TODAY else self._before[window][1]
         start = self.start_ms(window, midnight_ms)
         total = self._all
         busy = total.busy * now_ms - total.busy_ms - before.busy * start + before.busy_ms

@@ -7,6 +7,8 @@ from schemas.vocabulary import Outcome
 from services.aggregator.core.counts import QueueLabels
 from services.aggregator.core.visits import Visit
 
+_ANSWERED = Outcome.ANSWERED
+
 
 class Tallies:
     """Increments and observations of one site since they were last drained; lost at a restart."""
@@ -43,7 +45,7 @@ class Tallies:
             self.offered[labels] += 1
         if after.outcome is not None and (before is None or before.outcome is None):
             self.left[labels, after.outcome] += 1
-            if after.outcome is Outcome.ANSWERED:
+            if after.outcome is _ANSWERED:
                 self.waits_ms[labels].append(after.wait_ms)
         if after.talk_ended_ms is None or (before is not None and before.wrapped):
             return
