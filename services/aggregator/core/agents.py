@@ -131,14 +131,15 @@ class Agent:
         self.last = event
         return True
 
-    def meet(self, at_ms: int, change: Change) -> bool:
-        """A contact event named the agent at this instant; True when it was not known so early."""
-        if self.first_ms is not None and self.first_ms <= at_ms:
-            return False
+    def is_known_at(self, at_ms: int) -> bool:
+        """Whether a contact event named the agent at this instant or before."""
+        return self.first_ms is not None and self.first_ms <= at_ms
+
+    def meet(self, at_ms: int, change: Change) -> None:
+        """A contact event named the agent at this instant, earlier than any before."""
         self.first_ms = at_ms
         if not self.said:
             self._replace(0, self._from_spans(0), change)
-        return True
 
     def follow(self, contact: str, spans: tuple[Span, ...], change: Change) -> bool:
         """Takes what a contact's facts now say of this agent, in place of what they said before.

@@ -75,7 +75,8 @@ class Display:
         if everything or now_ms - self._site_ms >= SECOND_MS or now_ms < self._site_ms:
             self._site_ms = now_ms
             yield site_key(site.id), self._site_row(now_ms, behind_s, is_catching_up=is_catching_up)
-        if everything or now_ms - self._agents_ms >= ROW_EVERY_MS or now_ms < self._agents_ms:
+        every_ms = SECOND_MS if is_catching_up else ROW_EVERY_MS
+        if everything or now_ms - self._agents_ms >= every_ms or now_ms < self._agents_ms:
             self._agents_ms = now_ms
             for name in set(site.agents) if everything else site.shown_agents:
                 agent = site.agents[name]

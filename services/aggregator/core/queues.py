@@ -134,6 +134,7 @@ class Queue:
         terms = terms_of(config, self.terms.since_ms)
         if terms != self.terms:
             self.terms = terms_of(config, now_ms)
+            self.windows.points.clear()
         self.touch()
 
     def put(self, visit: Visit) -> None:

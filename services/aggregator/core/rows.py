@@ -23,6 +23,7 @@ from services.aggregator.core.windows import BUCKET_MS
 MAX_ENTERED = 200
 _EMPTY = [0] * c.SIZE
 _NEVER_MS = 1 << 60
+_STATES, _OFFLINE, _TODAY = tuple(AgentState), AgentState.OFFLINE, WindowName.TODAY
 
 
 class Surroundings(NamedTuple):
@@ -125,11 +126,11 @@ def state_counts(
 
     Who belongs to a silent source is offline (SEMANTICS.md §5).
     """
-    counts = dict.fromkeys(AgentState, 0)
+    counts = dict.fromkeys(_STATES, 0)
     for agent in agents:
         moment = agent.now(now_ms)
         if moment is not None and (queue is None or queue in moment.queues):
-            counts[AgentState.OFFLINE if agent.source in silent else moment.state] += 1
+            counts[_OFFLINE if silent and agent.source in silent else moment.state] += 1
     return StateCounts(**{state.value: n for state, n in counts.items()})
 
 
@@ -182,7 +183,7 @@ def look_up_percentiles(queue: Queue, now_ms: int) -> Percentiles:
     """p50 and p90 of every window."""
     values = {}
     for name in WindowName:
-        if name is WindowName.TODAY:
+        if name is _TODAY:
             day = queue.days.get(queue.today.number)
             waits = day.waits if day else {}
         else:
@@ -198,11 +199,14 @@ def trend(queue: Queue, around: Surroundings) -> Trend:
     first = last - POINTS + 1
     since = queue.since_ms(around.skews)
     oldest = since[0] if since else None
-    points = [_point(queue, around, minute) for minute in range(first, last + 1)]
-    longest = (
-        queue.minutes.longest_ms(minute, oldest_waiting_ms=oldest, now_ms=now_ms)
+    quiet_ms = queue.entered[0] if queue.entered else _NEVER_MS
+    points = [
+        _closed_point(queue, around, minute)
+        if (minute + 1) * MINUTE_MS <= quiet_ms
+        else _point(queue, around, minute)
         for minute in range(first, last + 1)
-    )
+    ]
+    longest = queue.minutes.longest_of(range(first, last + 1), oldest_waiting_ms=oldest, now_ms=now_ms)
     return Trend(
         from_ms=first * MINUTE_MS,
         offered=[p[0] for p in points],
@@ -210,6 +214,15 @@ def trend(queue: Queue, around: Surroundings) -> Trend:
         service_level=[p[2] for p in points],
         longest_wait_s=[None if ms is None else ms / 1000 for ms in longest],
     )
+
+
+def _closed_point(queue: Queue, around: Surroundings, minute: int) -> tuple[int, int, float | None]:
+    """The point of a minute that nobody waiting entered in or before: it changes with its cells only."""
+    points = queue.windows.points
+    point = points.get(minute)
+    if point is None:
+        point = points[minute] = _point(queue, around, minute)
+    return point
 
 
 def _point(queue: Queue, around: Surroundings, minute: int) -> tuple[int, int, float | None]:
@@ -241,7 +254,7 @@ def _window(
     around: Surroundings,
 ) -> Window:
     now_ms, midnight_ms = around.now_ms, queue.today.start_ms
-    if name is WindowName.TODAY:
+    if name is _TODAY:
         day = queue.days.get(queue.today.number)
         start, counts = midnight_ms, day.cells if day else _EMPTY
         longest = queue.longest_today_ms()
@@ -254,7 +267,7 @@ def _window(
     waiting, oldest_ms = _waiting_of(queue, around.skews, start, end)
     if waiting:
         longest = max(longest or 0, now_ms - oldest_ms)
-    by_entry = not queue.terms.is_deferred or name is WindowName.TODAY
+    by_entry = not queue.terms.is_deferred or name is _TODAY
     past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
     offered = _closed(counts) + waiting
     p50, p90 = percentiles.values[name]

@@ -1,5 +1,6 @@
 """The eight service levels as sums of the same parts. SEMANTICS.md §4."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from schemas.vocabulary import ServiceLevelDefinition as Definition
@@ -22,27 +23,36 @@ class Parts(NamedTuple):
     callbacks_within: int
 
 
+_FRACTIONS: dict[Definition, Callable[[Parts], tuple[int, int]]] = {
+    Definition.ALL_ABANDONS_COUNT_AGAINST: lambda p: (p.answered_within, p.answered + p.abandoned + p.missed),
+    Definition.ANSWERED_ONLY: lambda p: (p.answered_within, p.answered),
+    Definition.ABANDONS_WITHIN_T_COUNT_AS_MET: lambda p: (
+        p.answered_within + p.abandoned_within,
+        p.answered + p.abandoned + p.missed,
+    ),
+    Definition.ABANDONS_WITHIN_T_EXCLUDED: lambda p: (
+        p.answered_within,
+        p.answered + p.abandoned - p.abandoned_within + p.missed,
+    ),
+    Definition.SHORT_ABANDONS_COUNT_AS_MET: lambda p: (
+        p.answered_within + p.short,
+        p.answered + p.abandoned + p.missed,
+    ),
+    Definition.SHORT_ABANDONS_EXCLUDED: lambda p: (
+        p.answered_within,
+        p.answered + p.abandoned - p.short + p.missed,
+    ),
+    Definition.REMOVED_FROM_QUEUE: lambda p: (
+        p.answered_within + p.abandoned_within + p.callbacks_within,
+        p.answered + p.abandoned + p.missed + p.callbacks_within,
+    ),
+    Definition.WITH_FLOW_OUTS: lambda p: (p.answered_within, p.answered + p.abandoned + p.left_or_waiting),
+}
+
+
 def fraction(definition: Definition, p: Parts) -> tuple[int, int]:
     """Numerator and denominator of the service level by one definition."""
-    a, b, d = p.answered, p.abandoned, p.missed
-    match definition:
-        case Definition.ALL_ABANDONS_COUNT_AGAINST:
-            return p.answered_within, a + b + d
-        case Definition.ANSWERED_ONLY:
-            return p.answered_within, a
-        case Definition.ABANDONS_WITHIN_T_COUNT_AS_MET:
-            return p.answered_within + p.abandoned_within, a + b + d
-        case Definition.ABANDONS_WITHIN_T_EXCLUDED:
-            return p.answered_within, a + b - p.abandoned_within + d
-        case Definition.SHORT_ABANDONS_COUNT_AS_MET:
-            return p.answered_within + p.short, a + b + d
-        case Definition.SHORT_ABANDONS_EXCLUDED:
-            return p.answered_within, a + b - p.short + d
-        case Definition.REMOVED_FROM_QUEUE:
-            met = p.answered_within + p.abandoned_within + p.callbacks_within
-            return met, a + b + d + p.callbacks_within
-        case Definition.WITH_FLOW_OUTS:
-            return p.answered_within, a + b + p.left_or_waiting
+    return _FRACTIONS[definition](p)
 
 
 def abandonment(definition: Definition, *, abandoned: int, short: int, offered: int) -> tuple[int, int]:

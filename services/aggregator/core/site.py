@@ -198,7 +198,7 @@ class Site:
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
             told = getattr(event, "channel", None)
-            queue = self.queue(queue_name, now_ms, told)
+            queue = self.queues.get(queue_name) or self.queue(queue_name, now_ms, told)
             self._heard_of(queue, event.source)
             if isinstance(event, ev.QueueEntered):
                 self._take_back(queue, now_ms)
@@ -210,7 +210,8 @@ class Site:
             agent = self._agent(agent_name)
             if agent.name_in((event.occurred_ms, event.id, event.source)):
                 self.changed_agents.add(agent_name)
-            if agent.meet(event.occurred_ms, _Changer(self, now_ms)):
+            if not agent.is_known_at(event.occurred_ms):
+                agent.meet(event.occurred_ms, _Changer(self, now_ms))
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
         is_other_story = contact.add(event, self.clock_ms)

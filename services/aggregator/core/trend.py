@@ -7,6 +7,7 @@ minute, so that a visit can be taken back.
 """
 
 from bisect import bisect_left, insort
+from collections.abc import Iterable
 from typing import TypeVar
 
 MINUTE_MS = 60_000
@@ -55,6 +56,19 @@ class Minutes:
         if oldest_waiting_ms is not None and oldest_waiting_ms < end_ms:
             waits.append(until_ms - oldest_waiting_ms)
         return max(0, *waits) if waits else None
+
+    def longest_of(
+        self, minutes: Iterable[int], *, oldest_waiting_ms: int | None, now_ms: int
+    ) -> list[int | None]:
+        """`longest_ms` of several minutes."""
+        left, stayed = self._left, self._stayed
+        quiet_ms = now_ms if oldest_waiting_ms is None else oldest_waiting_ms
+        return [
+            None
+            if minute not in left and minute not in stayed and (minute + 1) * MINUTE_MS <= quiet_ms
+            else self.longest_ms(minute, oldest_waiting_ms=oldest_waiting_ms, now_ms=now_ms)
+            for minute in minutes
+        ]
 
 
 _T = TypeVar("_T", int, tuple[int, int])

@@ -135,9 +135,9 @@ _SILENCE = 10
 
 def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str, int]) -> Story:
     """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
-    drafts = _gather(contact, facts)
-    ends = [f for f in facts if f.kind == CONTACT_ENDED]
-    times = _times_of(facts)
+    ends: list[Fact] = []
+    drafts = _gather(contact, facts, ends)
+    times: _Times | None = None
     visits: list[Visit] = []
     spans: list[Span] = []
     for draft in drafts:
@@ -148,6 +148,8 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
                 visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, expired[draft.name], True
             visits.append(visit)
         if draft.facts:
+            if times is None:
+                times = _times_of(facts)
             _follow_agents(contact, draft, visit, times, terms, spans)
     return Story(visits, spans)
 
@@ -157,8 +159,11 @@ def segment_name(contact: str, queue: str, entered_ms: int) -> str:
     return f"{contact}/{queue}/{entered_ms}"
 
 
-def _gather(contact: str, facts: Sequence[Fact]) -> Iterable[_Draft]:
-    """Facts by segment: first those that name theirs, then those that only name a queue, then the rest."""
+def _gather(contact: str, facts: Sequence[Fact], ends: list[Fact]) -> Iterable[_Draft]:
+    """Facts by segment: first those that name theirs, then those that only name a queue, then the rest.
+
+    The contact's own end belongs to none: it is added to `ends`.
+    """
     drafts: dict[str, _Draft] = {}
     loose: list[Fact] = []
     for fact in facts:
@@ -170,12 +175,14 @@ def _gather(contact: str, facts: Sequence[Fact]) -> Iterable[_Draft]:
                 draft = drafts[name] = _Draft(name)
             if draft.entered is None or _weight(fact) < _weight(draft.entered):
                 draft.entered = fact
+        elif kind == CONTACT_ENDED:
+            ends.append(fact)
         elif fact.segment is not None:
             draft = drafts.get(fact.segment)
             if draft is None:
                 draft = drafts[fact.segment] = _Draft(fact.segment)
             draft.facts.append(fact)
-        elif kind != CONTACT_ENDED:
+        else:
             loose.append(fact)
     if loose:
         _place(loose, drafts)
@@ -339,34 +346,36 @@ def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
     return max(news_ms, visit.entered_ms) + _SILENCE * wait_limit_ms
 
 
-class _Times:
-    """The instants of facts by kind and agent, so that the first after another is found at once."""
-
-    __slots__ = ("_at",)
-
-    def __init__(self) -> None:
-        self._at: dict[tuple[int, str | None], list[int]] = {}
-
-    def note(self, kind: int, agent: str | None, at_ms: int) -> None:
-        insort(self._at.setdefault((kind, agent), []), at_ms)
-
-    def first(self, kind: int, agent: str | None, from_ms: int) -> int:
-        """The first of them at or after an instant; `_NEVER_MS` when there is none."""
-        several = self._at.get((kind, agent))
-        if several is None or several[-1] < from_ms:
-            return _NEVER_MS
-        return several[bisect_left(several, from_ms)]
-
+_Times = dict[tuple[int, str | None], list[int]]
+"""The instants of facts by kind and agent, in order, so that the first after another is found at once."""
 
 _NEVER_MS = 1 << 60
 
 
+def _note(times: _Times, key: tuple[int, str | None], at_ms: int) -> None:
+    several = times.get(key)
+    if several is None:
+        times[key] = [at_ms]
+    elif several[-1] <= at_ms:
+        several.append(at_ms)
+    else:
+        insort(several, at_ms)
+
+
+def _first(times: _Times, key: tuple[int, str | None], from_ms: int) -> int:
+    """The first of a kind and agent at or after an instant; `_NEVER_MS` when there is none."""
+    several = times.get(key)
+    if several is None or several[-1] < from_ms:
+        return _NEVER_MS
+    return several[0] if several[0] >= from_ms else several[bisect_left(several, from_ms)]
+
+
 def _times_of(facts: Sequence[Fact]) -> _Times:
     """Of a whole contact: what each agent is told to have done, and its end."""
-    times = _Times()
+    times: _Times = {}
     for fact in facts:
         if fact.agent is not None or fact.kind == CONTACT_ENDED:
-            times.note(fact.kind, fact.agent, fact.at_ms)
+            _note(times, (fact.kind, fact.agent), fact.at_ms)
     return times
 
 
@@ -382,44 +391,53 @@ def _follow_agents(
         queue = draft.entered.queue
     else:
         queue = min((f.queue for f in facts if f.queue), default=None)
-    own = _Times()
+    own: _Times = {}
     for fact in facts:
         if fact.kind == ACCEPTED or fact.agent is None:
-            own.note(fact.kind, None, fact.at_ms)
-    accepted = sorted({f.agent for f in facts if f.kind == ACCEPTED and f.agent is not None})
+            _note(own, (fact.kind, None), fact.at_ms)
     for fact in facts:
-        kind, start = fact.kind, fact.at_ms
+        kind, start, agent = fact.kind, fact.at_ms, fact.agent
         if kind == TALK_ENDED:
             length_ms = terms(fact.source, queue)
-            for agent in accepted if fact.agent is None else (fact.agent,):
-                end = min(own.first(WRAP_END, None, start), told.first(WRAP_END, agent, start))
-                if length_ms is not None:
-                    end = min(end, start + length_ms)
-                spans.append(Span(agent, _WRAP_UP, start, _known(end), queue, contact))
-        elif fact.agent is None:
+            for talker in _accepted(facts) if agent is None else (agent,):
+                end = min(
+                    _first(own, (WRAP_END, None), start),
+                    _first(told, (WRAP_END, talker), start),
+                    _NEVER_MS if length_ms is None else start + length_ms,
+                )
+                spans.append(Span(talker, _WRAP_UP, start, _known(end), queue, contact))
+        elif agent is None:
             continue
         elif kind == ACCEPTED:
             end = min(
-                told.first(CONTACT_ENDED, None, start),
-                told.first(TALK_ENDED, fact.agent, start),
-                own.first(TALK_ENDED, None, start),
+                _first(told, _END, start),
+                _first(told, (TALK_ENDED, agent), start),
+                _first(own, (TALK_ENDED, None), start),
             )
-            spans.append(Span(fact.agent, _IN_CONTACT, start, _known(end), queue, contact))
+            spans.append(Span(agent, _IN_CONTACT, start, _known(end), queue, contact))
         elif kind == OFFERED:
-            end = _offer_ends(fact.agent, start, own, told, visit)
-            spans.append(Span(fact.agent, _RINGING, start, _known(end), queue, contact))
+            end = _offer_ends(agent, start, own, told, visit)
+            spans.append(Span(agent, _RINGING, start, _known(end), queue, contact))
+
+
+def _accepted(facts: Sequence[Fact]) -> list[str]:
+    """The agents that accepted."""
+    return sorted({f.agent for f in facts if f.kind == ACCEPTED and f.agent is not None})
+
+
+_END = (CONTACT_ENDED, None)
 
 
 def _offer_ends(agent: str, start: int, own: _Times, told: _Times, visit: Visit | None) -> int:
     """The first that ends an offer: its own end, somebody's answer, the caller's leaving."""
     end = min(
-        told.first(CONTACT_ENDED, None, start),
-        told.first(OFFER_ENDED, agent, start),
-        told.first(ACCEPTED, agent, start),
-        own.first(ACCEPTED, None, start),
+        _first(told, _END, start),
+        _first(told, (OFFER_ENDED, agent), start),
+        _first(told, (ACCEPTED, agent), start),
+        _first(own, (ACCEPTED, None), start),
     )
     if visit is not None and visit.ended_ms is not None and visit.ended_ms >= start:
-        end = min(end, visit.ended_ms)
+        return min(end, visit.ended_ms)
     return end
 
 

@@ -61,6 +61,8 @@ class Windows:
         self._floor = 0
         self._longest: dict[int, list[int]] = {}
         self._minutes: dict[int, list[int] | None] = {}
+        self.points: dict[int, tuple[int, int, float | None]] = {}
+        """What a reader made of a minute's cells alone; forgotten when they change."""
 
     def restore(self, number: int, bucket: Bucket) -> None:
         """Takes a bucket as it was stored; call before the first `advance`."""
@@ -97,6 +99,7 @@ class Windows:
             bucket = self.buckets[number] = Bucket([0] * SIZE, {})
         self.changed.add(number)
         self._minutes.pop(number // BUCKETS_PER_MINUTE, None)
+        self.points.pop(number // BUCKETS_PER_MINUTE, None)
         add_cells(bucket.cells, cells, sign)
         if boundary is not None:
             add_wait(bucket.waits, boundary, sign)
@@ -174,6 +177,7 @@ class Windows:
             del self._longest[number]
         for minute in [m for m in self._minutes if m * BUCKETS_PER_MINUTE < floor]:
             del self._minutes[minute]
+            self.points.pop(minute, None)
 
 
 def _merge(total: Total, bucket: Bucket, sign: int) -> None:
