@@ -68,12 +68,15 @@ class Agent:
         "said",
         "served",
         "spans",
+        "tells_queues",
         "timeline",
     )
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.said: list[Said] = []
+        self.tells_queues = False
+        """Whether the agent ever said which queues are its own; contacts do not matter then."""
         self.spans: dict[str, tuple[Span, ...]] = {}
         """By contact; where queues are told only those that last, else the recent ones too."""
         self.served: dict[str, int] = {}
@@ -114,6 +117,7 @@ class Agent:
         else:
             self.said.append(said)
             self.said.sort(key=lambda s: (s.at_ms, s.id))
+            self.tells_queues = self.tells_queues or said.queues is not None
             self._replace(0, self._from_said(), change)
         return True
 
@@ -204,11 +208,6 @@ class Agent:
         self._all_served = tuple(sorted(served))
         self._last_served_ms = max(served.values(), default=0)
 
-    @property
-    def tells_queues(self) -> bool:
-        """Whether the agent ever said which queues are its own; contacts do not matter then."""
-        return any(s.queues is not None for s in self.said)
-
     def _served(self, at_ms: int) -> tuple[str, ...]:
         """The queues that the agent had contacts from, up to an instant."""
         if at_ms >= self._last_served_ms:
@@ -279,6 +278,7 @@ class Agent:
     def restored(self) -> None:
         """Rebuilds the timeline after `said`, `spans`, `frozen` … were read back; tells nobody."""
         self._ids = {(s.id, s.source) for s in self.said}
+        self.tells_queues = any(s.queues is not None for s in self.said)
         self._serve(_served_since([s for several in self.spans.values() for s in several], self.served))
         self._by_end = sorted(_order(s) for several in self.spans.values() for s in several)
         self._taken = sorted(
@@ -307,7 +307,7 @@ class Agent:
 
     def _from_said(self) -> list[Moment]:
         """Each word holds until the next; queues left out stay as they were."""
-        if not any(s.queues is not None for s in self.said):
+        if not self.tells_queues:
             return self._said_without_queues()
         queues: tuple[str, ...] = ()
         moments = []

@@ -7,6 +7,8 @@ talk (SEMANTICS.md §3).
 
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from schemas.vocabulary import LEFT_OTHERWISE, Outcome
 from services.aggregator.core.percentiles import boundary
 from services.aggregator.core.service_level import Parts
@@ -39,7 +41,7 @@ class Promise(NamedTuple):
     is_deferred: bool
 
 
-class Contribution(NamedTuple):
+class Contribution(Struct, frozen=True, gc=False):
     """What a closed visit adds, and where: cells at instants, and the answered wait's boundary or None."""
 
     at_entry_ms: int

@@ -63,6 +63,7 @@ class Site:
         """Contacts with facts that their stories do not know yet."""
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
+        self._labels_of: dict[str, QueueLabels] = {}
         self._bucket = now_ms // BUCKET_MS
         self._wrap_up_s = {
             s.id: s.wrap_up_s for s in config.sources if s.site == site and s.wrap_up_s is not None
@@ -362,8 +363,10 @@ class Site:
         """A late or repeated event counts in the queue it names, else in its contact's."""
         name = getattr(event, "queue", None)
         if name is None:
-            self.tell(now_ms)
-            contact = self.contacts.get(getattr(event, "contact", ""))
+            told = getattr(event, "contact", "")
+            contact = self.contacts.get(told)
+            if contact is not None and self._untold.pop(told, None) is not None:
+                self._retell(told, contact, now_ms)
             if contact is not None and contact.story.visits:
                 name = contact.story.visits[-1].queue
         queue = self.queues.get(name) if name is not None else None
@@ -431,7 +434,12 @@ class Site:
                     self._retell(name, contact, now_ms)
 
     def _labels(self, queue: Queue) -> QueueLabels:
-        return QueueLabels(self.id, queue.config.id, queue.channel)
+        labels = self._labels_of.get(queue.config.id)
+        if labels is None or labels.channel is not queue.config.channel:
+            labels = self._labels_of[queue.config.id] = QueueLabels(
+                self.id, queue.config.id, queue.config.channel
+            )
+        return labels
 
 
 class _Changer:

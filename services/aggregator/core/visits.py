@@ -7,7 +7,6 @@ SEMANTICS.md §1 (identity, contradictions) and §5 (agents' states that follow 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from operator import attrgetter, itemgetter
-from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -38,7 +37,7 @@ class Fact(Struct, array_like=True, frozen=True, gc=False):
     word: str | None = None
 
 
-class Span(NamedTuple):
+class Span(Struct, array_like=True, frozen=True, gc=False):
     """An agent's time with a visit: `end_ms` None while it lasts."""
 
     agent: str
@@ -49,37 +48,23 @@ class Span(NamedTuple):
     contact: str
 
 
-class Visit:
-    """One visit to one queue, as its facts say now. `outcome` None: the contact waits."""
+class Visit(Struct, eq=False, gc=False):
+    """One visit to one queue, as its facts say now. `outcome` None: the contact waits.
 
-    __slots__ = (
-        "accepted_ms",
-        "agent",
-        "ended_ms",
-        "entered_ms",
-        "handle_ms",
-        "inferred",
-        "key",
-        "outcome",
-        "queue",
-        "source",
-        "talk_ended_ms",
-        "wrapped",
-    )
+    `wrapped`: whether the end of wrap-up has been told, so that `handle_ms` is whole.
+    """
 
-    def __init__(self, key: tuple[str, str], queue: str, entered_ms: int, source: str) -> None:
-        self.key = key
-        self.queue = queue
-        self.entered_ms = entered_ms
-        self.source = source
-        self.outcome: Outcome | None = None
-        self.ended_ms: int | None = None
-        self.agent: str | None = None
-        self.inferred = False
-        self.talk_ended_ms: int | None = None
-        self.handle_ms = 0
-        self.wrapped = False
-        """Whether the end of wrap-up has been told, so that `handle_ms` is whole."""
+    key: tuple[str, str]
+    queue: str
+    entered_ms: int
+    source: str
+    outcome: Outcome | None = None
+    ended_ms: int | None = None
+    agent: str | None = None
+    inferred: bool = False
+    talk_ended_ms: int | None = None
+    handle_ms: int = 0
+    wrapped: bool = False
 
     def waited_like(self, other: "Visit") -> bool:
         """Whether both count alike but for their handling."""
@@ -101,7 +86,7 @@ class Visit:
         return max(0, self.ended_ms - self.entered_ms)
 
 
-class Story(NamedTuple):
+class Story(Struct, frozen=True, gc=False):
     """What the facts of one contact amount to."""
 
     visits: list[Visit]
@@ -112,15 +97,12 @@ Terms = Callable[[str, str | None], int | None]
 """How long wrap-up lasts at the most, in ms, by source and queue; None: until it is told to end."""
 
 
-class _Draft:
+class _Draft(Struct, eq=False, gc=False):
     """The facts of one segment, being gathered."""
 
-    __slots__ = ("entered", "facts", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.entered: Fact | None = None
-        self.facts: list[Fact] = []
+    name: str
+    entered: Fact | None = None
+    facts: list[Fact] = []
 
     @property
     def entered_ms(self) -> int:
