@@ -153,7 +153,8 @@ class Agent:
         before = self.spans.get(contact, ())
         if before == spans:
             return False
-        gone, new = {*before} - {*spans}, {*spans} - {*before}
+        were, are = {*before}, {*spans}
+        gone, new = were - are, are - were
         if spans and not (self.tells_queues and all(s.end_ms is not None for s in spans)):
             self._keep(contact, spans)
         else:
@@ -337,17 +338,22 @@ class Agent:
         last = self.timeline[keep - 1] if keep else (moments[0] if moments else None)
         begin = last.at_ms if last else -1
         steps = self._steps(begin)
-        edges = {step[0] for step in steps if step[0] > begin}
-        if begin < self._last_served_ms:
-            edges.update(t for t in self._served_from.values() if t > begin)
+        edges = [t for t in self._served_from.values() if t > begin] if begin < self._last_served_ms else []
         if last is None and self.first_ms is not None:
-            edges.add(self.first_ms)
+            edges.append(self.first_ms)
+        if edges:
+            steps += [(at_ms, 0, 0) for at_ms in edges]
+            steps.sort()
         counts, place = [0] * len(_BY_WEIGHT), 0
         latest, everything = self._last_served_ms, self._all_served
-        for at_ms in sorted(edges):
-            while place < len(steps) and steps[place][0] <= at_ms:
-                counts[steps[place][1]] += steps[place][2]
+        while place < len(steps):
+            at_ms = steps[place][0]
+            while place < len(steps) and steps[place][0] == at_ms:
+                _, weight, sign = steps[place]
+                counts[weight] += sign
                 place += 1
+            if at_ms <= begin:
+                continue
             state = _weightiest(counts)
             queues = everything if at_ms >= latest else self._served(at_ms)
             if last is None or state is not last.state or queues != last.queues:
@@ -394,10 +400,12 @@ _NOTHING = Moment(0, AgentState.OFFLINE, ())
 
 def _weightiest(counts: list[int]) -> AgentState:
     """The state that shows, of the numbers of contacts in each of `_BY_WEIGHT`."""
-    for weight, state in enumerate(_BY_WEIGHT):
-        if counts[weight]:
-            return state
-    return _AVAILABLE
+    in_contact, wrap_up, ringing = counts
+    if in_contact:
+        return _IN_CONTACT
+    if wrap_up:
+        return _WRAP_UP
+    return _RINGING if ringing else _AVAILABLE
 
 
 def _changed_from(gone: set[Span], new: set[Span]) -> int:

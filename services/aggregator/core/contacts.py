@@ -85,8 +85,9 @@ class Contact:
 
     def knows(self, event: ev.ContactEvent) -> bool:
         """Whether this event was told before."""
+        event_id = event.id
         for fact in self.facts:
-            if fact.id == event.id and fact.source == event.source:
+            if fact.id == event_id and fact.source == event.source:
                 return True
         return bool(self.seen) and _is_in(self.seen, hash_of(event.source, event.id))
 

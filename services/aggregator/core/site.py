@@ -86,7 +86,7 @@ class Site:
         if isinstance(event, _COMMANDS):
             self.alerts.command(event)
             return _ACCEPTED
-        source = self.hearing.source(event.source)
+        source = self.hearing.sources.get(event.source) or self.hearing.source(event.source)
         self.sources_changed = True
         if isinstance(event, ev.SourceHeartbeat):
             source.hear(0, event.received_ms)

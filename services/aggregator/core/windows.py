@@ -100,14 +100,19 @@ class Windows:
         self.changed.add(number)
         self._minutes.pop(number // BUCKETS_PER_MINUTE, None)
         self.points.pop(number // BUCKETS_PER_MINUTE, None)
-        add_cells(bucket.cells, cells, sign)
+        counts = bucket.cells
+        for i, n in cells:
+            counts[i] += n * sign
         if boundary is not None:
             add_wait(bucket.waits, boundary, sign)
         for total in self._all:
-            if number >= total.first:
-                add_cells(total.cells, cells, sign)
-                if boundary is not None:
-                    add_wait(total.waits, boundary, sign)
+            if number < total.first:
+                continue
+            counts = total.cells
+            for i, n in cells:
+                counts[i] += n * sign
+            if boundary is not None:
+                add_wait(total.waits, boundary, sign)
 
     def add_longest(self, entered_ms: int, wait_ms: int, sign: int) -> None:
         """Notes a closed wait, or takes it back, for the longest wait of the windows."""
