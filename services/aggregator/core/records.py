@@ -66,7 +66,7 @@ class StoredAgent(Struct, array_like=True):
 
     epoch: int
     said: list[Said]
-    spans: dict[str, list[Span]]
+    spans: dict[str, tuple[Span, ...]]
     served: dict[str, int]
     first_ms: int | None
     frozen: Moment | None

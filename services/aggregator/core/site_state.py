@@ -24,9 +24,8 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     yield from _contacts(site, epoch)
     for name in site.changed_agents:
         agent = site.agents[name]
-        spans = {contact: list(several) for contact, several in agent.spans.items()}
         stored = r.StoredAgent(
-            epoch, agent.said, spans, agent.served, agent.first_ms, agent.frozen, agent.last
+            epoch, agent.said, agent.spans, agent.served, agent.first_ms, agent.frozen, agent.last
         )
         yield r.key(r.AGENT, site.id, name), r.pack(stored)
     site.changed_agents.clear()
@@ -161,7 +160,7 @@ def _restore_contact(site: Site, name: str, contact: Contact) -> None:
 def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) -> None:
     agent = Agent(name)
     agent.said, agent.served = record.said, record.served
-    agent.spans = {contact: tuple(several) for contact, several in record.spans.items()}
+    agent.spans = record.spans
     agent.first_ms, agent.frozen, agent.last = record.first_ms, record.frozen, record.last
     agent.restored()
     site.agents[name] = agent
