@@ -7,6 +7,7 @@
 import argparse
 import asyncio
 import cProfile
+import gc
 import os
 import pstats
 import random
@@ -148,6 +149,7 @@ def main() -> int:
     parser.add_argument("--worker", action="store_true")
     given = parser.parse_args()
     records = backlog(given.events, given.seed)
+    gc.set_threshold(20_000, 20, 100)  # as the worker's process does
     print(f"{len(records)} events, {sum(len(queues_of(site)) for site in SITES)} queues, {len(SITES)} sites")
     if given.worker:
         with tempfile.TemporaryDirectory() as folder, EmbeddedBroker(Path(folder)) as broker:
