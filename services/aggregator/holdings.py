@@ -241,7 +241,7 @@ class Holdings:
             partition.published(waiting)
         rows = partition.rows(now, everything=everything)
         if rows and self._lease.holds():
-            await self._publisher.send_rows(holding.number, rows)
+            await self._publisher.send_rows(holding.number, rows, applied=partition.applied)
 
     def _arm(self, now: int) -> None:
         """Asks to be woken at the next deadline. One that `advance` has left standing waits for the tick."""

@@ -5,9 +5,10 @@ process, and what was not published is still in the flushed state (alerts) or is
 """
 
 import asyncio
+import struct
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, ConsumerRecord
 
 from schemas.board import DeadLetter
 from schemas.codec import encode
@@ -16,6 +17,9 @@ from services.aggregator.folding import Publication
 
 _BATCH_BYTES = 512 * 1024
 """Below the smallest max.message.bytes of the topics we write to (1 MiB)."""
+
+_APPLIED = "applied"
+"""Header of a row: offset of the last event of `vigie.events` that it knows, 8 bytes, big-endian."""
 
 
 class Publisher:
@@ -29,15 +33,19 @@ class Publisher:
     async def send_dead_letters(self, letters: Sequence[DeadLetter]) -> None:
         await self._all([(DEAD_LETTERS.name, each.source.encode(), encode(each)) for each in letters])
 
-    async def send_rows(self, number: int, rows: Sequence[Publication]) -> None:
-        """Rows of partition `number` of `vigie.events`, to the same number of `vigie.snapshots`."""
+    async def send_rows(self, number: int, rows: Sequence[Publication], *, applied: int) -> None:
+        """Rows of partition `number` of `vigie.events`, to the same number of `vigie.snapshots`.
+
+        Each says which event it is as of, so that anybody can check it (`vigie verify`).
+        """
+        headers = [(_APPLIED, struct.pack(">q", applied))]
         batch = self._producer.create_batch()
         sent: list[asyncio.Future[object]] = []
         for row in rows:
-            if batch.append(timestamp=None, key=row.key, value=row.value) is None:
+            if batch.append(timestamp=None, key=row.key, value=row.value, headers=headers) is None:
                 sent.append(await self._producer.send_batch(batch, SNAPSHOTS.name, partition=number))
                 batch = self._producer.create_batch()
-                batch.append(timestamp=None, key=row.key, value=row.value)
+                batch.append(timestamp=None, key=row.key, value=row.value, headers=headers)
         batch.close()
         sent.append(await self._producer.send_batch(batch, SNAPSHOTS.name, partition=number))
         await asyncio.gather(*sent)
@@ -45,6 +53,15 @@ class Publisher:
     async def _all(self, messages: Sequence[tuple[str, bytes, bytes | None]]) -> None:
         sent = [await self._producer.send(topic, value, key=key) for topic, key, value in messages]
         await asyncio.gather(*sent)
+
+
+def applied_of(record: ConsumerRecord) -> int | None:
+    """Offset of the last event that a row knows; None for a row written before rows said so."""
+    for name, value in record.headers:
+        if name == _APPLIED and len(value) == 8:
+            offset: int = struct.unpack(">q", value)[0]
+            return offset
+    return None
 
 
 def create_producer(bootstrap: str) -> AIOKafkaProducer:
