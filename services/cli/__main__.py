@@ -34,6 +34,7 @@ _RUN_BY_NAME = {
     "notifier": "services.notifier",
     "replay": "services.ingest.replay",
     "board": "services.cli.board",
+    "verify": "services.aggregator.verify.command",
 }
 """Commands that read their own arguments: `vigie api --help` is theirs to answer."""
 
@@ -92,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         ("notifier", "one service alone: tells people of alerts"),
         ("replay", "send a recorded capture through ingest"),
         ("board", "the board in the terminal"),
+        ("verify", "compare board and alerts with an offline fold of the log"),
     ):
         commands.add_parser(name, help=what, add_help=False)
 
@@ -193,7 +195,7 @@ def _run_by_name(command: str, words: list[str]) -> int:
     """Runs another module as the main program, with these arguments; its exit code is ours."""
     module = _RUN_BY_NAME[command]
     sys.argv = [f"vigie {command}", *words]
-    if command in ("board", "replay"):
+    if command in ("board", "replay", "verify"):
         entry: Callable[[Sequence[str]], int] = importlib.import_module(module).main
         return entry(words)
     runpy.run_module(module, run_name="__main__", alter_sys=False)

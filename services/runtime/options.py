@@ -38,14 +38,19 @@ def parse(service: str, argv: Sequence[str] | None) -> Options:
 
     Raises `Misconfigured` with every fault of the file, or when no Kafka is named anywhere.
     """
-    parser = argparse.ArgumentParser(prog=f"vigie {service}")
-    add_arguments(parser)
-    parser.add_argument("--slot", type=int, default=0, metavar="N", help="number of this worker, from 0")
-    arguments = parser.parse_args(argv)
+    words = argparse.ArgumentParser(prog=f"vigie {service}")
+    add_arguments(words)
+    words.add_argument("--slot", type=int, default=0, metavar="N", help="number of this worker, from 0")
+    arguments = words.parse_args(argv)
+    return read(service, arguments, slot=arguments.slot)
+
+
+def read(service: str, arguments: argparse.Namespace, *, slot: int = 0) -> Options:
+    """The options that `add_arguments` took in. Raises `Misconfigured` as `parse` does."""
     config = configuration.load(file_in_force(arguments.config))
     data: Path = arguments.data or default_data()
     bootstrap = arguments.kafka or config.kafka.bootstrap or _embedded(data)
-    return Options(config=config, bootstrap=bootstrap, data=data, service=service, slot=arguments.slot)
+    return Options(config=config, bootstrap=bootstrap, data=data, service=service, slot=slot)
 
 
 def add_arguments(

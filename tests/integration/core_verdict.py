@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-import msgspec
 from aiokafka import ConsumerRecord
 from msgspec import structs
 
@@ -21,14 +20,12 @@ from schemas.vocabulary import OPEN_ALERT_STATES
 from services.aggregator.core import records
 from services.aggregator.core.partition import Partition
 from services.aggregator.state_log import Loaded, StateLog, create_producer
+from services.aggregator.verify.rows import plain, unlike
 from tests.integration.core_load import LATE, PARTITIONS, SITES
 from tests.integration.crash_worker import read
 from tests.oracle.compare import differences
 from tests.oracle.episodes import Episode, wait_alerts
 from tests.oracle.fold import figures
-
-_AS_OF = ("since_ms",)
-"""Depends on when a worker first saw the queue, not on facts."""
 
 
 @dataclass
@@ -152,27 +149,7 @@ def _judge_rows(
         kind = "queue" if isinstance(row, QueueRow) else "site"
         expected = codec.decode_row(kind, wanted.value or b"")
         verdict.rows += 1
-        verdict.faults += [f"{key.decode()} {line}" for line in _unlike(_plain(expected), _plain(row))]
-
-
-def _plain(row: object) -> object:
-    """A row as plain values; alerts are looked at by themselves."""
-    plain = msgspec.to_builtins(row)
-    plain.pop("alerts", None)
-    return plain
-
-
-def _unlike(expected: object, found: object, path: str = "") -> list[str]:
-    if path.endswith(_AS_OF) or expected == found:
-        return []
-    if isinstance(expected, dict) and isinstance(found, dict):
-        names = sorted({*expected, *found})
-        return [
-            line
-            for n in names
-            for line in _unlike(expected.get(n), found.get(n), f"{path}.{n}" if path else n)
-        ]
-    return [f"{path}: {found!r} instead of {expected!r}"]
+        verdict.faults += [f"{key.decode()} {line}" for line in unlike(plain(expected), plain(row))]
 
 
 def _judge_by_oracle(

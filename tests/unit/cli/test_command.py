@@ -15,7 +15,7 @@ def test_help_names_every_command_and_the_exit_codes(capsys: pytest.CaptureFixtu
     assert ended.value.code == 0
     commands = (
         *("up", "demo", "ingest", "aggregator", "api", "notifier"),
-        *("replay", "board", "topics", "key", "check"),
+        *("replay", "board", "verify", "topics", "key", "check"),
     )
     assert [name for name in commands if f"\n    {name} " not in said and f"\n    {name}\n" not in said] == []
     assert "exit codes: 0 done, 1 failed while running, 2 wrong use or configuration" in said
