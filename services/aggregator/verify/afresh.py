@@ -1,7 +1,7 @@
 """One partition folded anew, in the time of the log: what an uninterrupted worker would have come to.
 
-Its clock is the append time of the records, a second behind, so that a broker's clock may be a little
-ahead of the worker's. Rules are looked at once a second of that time.
+Its clock is the append time of the records, a little behind, so that a broker's clock may be ahead of
+the worker's. Rules are looked at once a second of that time.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from schemas.codec import decode_alert
 from schemas.config import Config
 from services.aggregator.core.partition import Partition
 
-_BEHIND_MS = 1000
+BEHIND_MS = 1000
 
 
 class Afresh:
@@ -21,7 +21,8 @@ class Afresh:
     appended; `touched`: the same by site.
     """
 
-    def __init__(self, number: int, config: Config, start_ms: int) -> None:
+    def __init__(self, number: int, config: Config, start_ms: int, *, behind_ms: int = BEHIND_MS) -> None:
+        self._behind_ms = behind_ms
         self.partition = Partition(number, config, start_ms)
         self.clock_ms = start_ms
         self.told: dict[str, Alert] = {}
@@ -29,12 +30,11 @@ class Afresh:
         self.touched: dict[bytes, int] = {}
 
     def fold(self, record: ConsumerRecord) -> None:
-        at_ms = (record.timestamp - _BEHIND_MS) // 1000 * 1000
+        at_ms = (record.timestamp - self._behind_ms) // 1000 * 1000
         if at_ms > self.clock_ms:
             self.move(at_ms)
-        self.partition.fold(
-            record.value, offset=record.offset, appended_ms=record.timestamp, now_ms=self.clock_ms
-        )
+        now_ms = max(self.clock_ms, record.timestamp - BEHIND_MS)
+        self.partition.fold(record.value, offset=record.offset, appended_ms=record.timestamp, now_ms=now_ms)
         self.appended_ms = record.timestamp
         if record.key is not None:
             self.touched[record.key] = record.timestamp

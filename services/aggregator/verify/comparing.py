@@ -6,7 +6,7 @@ events, so that whatever a row or the state knows is among the events that are f
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiokafka import ConsumerRecord
 
@@ -20,14 +20,16 @@ from services.aggregator.core.partition import BEHIND_OFF_S
 from services.aggregator.publisher import applied_of
 from services.aggregator.state_log import Loaded
 from services.aggregator.verify import alerts, rows
-from services.aggregator.verify.afresh import Afresh
-from services.aggregator.verify.findings import Findings, Reading
+from services.aggregator.verify.afresh import BEHIND_MS, Afresh
+from services.aggregator.verify.findings import Difference, Findings, Reading
 from services.aggregator.verify.reach import Reach
 from services.aggregator.verify.reading import Extent, Reader
 from services.aggregator.verify.rows import Shown
 from services.runtime.clock import now_ms
 
 _LOOKED_WITHIN_MS = 500
+_LATE_MS = 10_000
+"""By how much facts may come late and yet be known at once to the second fold."""
 _SLACK_MS = 1000
 """By how much our clock may be ahead of the worker's."""
 
@@ -96,10 +98,7 @@ class Comparison:
         self.findings.readings.append(
             Reading(partition=number, from_offset=extent.begin, to_offset=extent.end, applied=stored.applied)
         )
-        fold = _Fold(self, number, extent, shown, stored)
-        async for record in self._reader.records(EVENTS.name, number, extent):
-            fold.take(record)
-        fold.end()
+        fold = await self._fold(_Fold(self, number, extent, shown, stored))
         evidence = alerts.Evidence(
             told=alerts.collect(told),
             stored=stored.alerts,
@@ -112,7 +111,37 @@ class Comparison:
             reach=fold.reach,
             skew_ms=fold.afresh.skew_ms(),
         )
-        alerts.judge(evidence, self.findings)
+        first = Findings()
+        alerts.judge(evidence, first)
+        if first.differences:
+            first.differences = await self._confirmed(first, evidence, number, stored)
+        self.findings.compared += first.compared
+        self.findings.omitted += first.omitted
+        self.findings.differences += first.differences
+
+    async def _confirmed(
+        self, first: Findings, evidence: alerts.Evidence, number: int, stored: Stored
+    ) -> list[Difference]:
+        """The differences that are there too when facts that came late were known at once.
+
+        Which of two overlapping waits begins an episode depends on what was known at the look, and the
+        instants of the looks are not in the log: either way of telling it is right.
+        """
+        extent = self._extents[EVENTS.name][number]
+        fold = await self._fold(_Fold(self, number, extent, {}, stored, behind_ms=_LATE_MS))
+        second = Findings()
+        known = replace(
+            evidence, as_of_state=fold.as_of_state, as_of_end=self.mine(fold.afresh.told), reach=fold.reach
+        )
+        alerts.judge(known, second)
+        names = {difference.name for difference in second.differences}
+        return [difference for difference in first.differences if difference.name in names]
+
+    async def _fold(self, fold: "_Fold") -> "_Fold":
+        async for record in self._reader.records(EVENTS.name, fold.number, fold.extent):
+            fold.take(record)
+        fold.end()
+        return fold
 
     def wants(self, site: str) -> bool:
         return self._site is None or site == self._site
@@ -195,13 +224,18 @@ class _Fold:
         extent: Extent,
         shown: Mapping[bytes, Shown],
         stored: Stored,
+        *,
+        behind_ms: int = BEHIND_MS,
     ) -> None:
         self.as_of_state: dict[str, Alert] = {}
         self.state_ms = stored.looked_ms
         self.reach = Reach()
         self._comparison = comparison
-        self._number = number
-        self._extent = extent
+        self.number = number
+        self.extent = extent
+        self._behind_ms = behind_ms
+        # rows and offsets were compared by the first fold; a second one is about alerts alone
+        self._findings = comparison.findings if behind_ms == BEHIND_MS else Findings()
         self._shown = shown
         self._stored = stored
         self._moments = _moments(shown, stored)
@@ -211,26 +245,29 @@ class _Fold:
     def afresh(self) -> Afresh:
         if self._afresh is None:
             first_ms = min((m.at_ms for m in self._moments if m.at_ms), default=self._comparison.now_ms)
-            self._afresh = Afresh(self._number, self._comparison.config, first_ms)
+            self._afresh = self._begin(first_ms)
         return self._afresh
+
+    def _begin(self, start_ms: int) -> Afresh:
+        return Afresh(self.number, self._comparison.config, start_ms, behind_ms=self._behind_ms)
 
     def take(self, record: ConsumerRecord) -> None:
         """Compares what is as of an earlier event; then folds this one."""
         if self._afresh is None:
-            self._afresh = Afresh(self._number, self._comparison.config, record.timestamp)
-            self.reach = Reach(record.timestamp if self._extent.begin > 0 else None)
+            self._afresh = self._begin(record.timestamp)
+            self.reach = Reach(record.timestamp if self.extent.begin > 0 else None)
         while self._moments and self._moments[0].applied < record.offset:
             self._stop(self._moments.pop(0), record.timestamp)
         self._afresh.fold(record)
 
     def end(self) -> None:
         """Compares what is as of the last event, and lets time pass up to now."""
-        findings, last = self._comparison.findings, self._extent.end - 1
+        findings, last = self._findings, self.extent.end - 1
         for moment in self._moments:
             if moment.applied <= last:
                 self._stop(moment, None)
                 continue
-            names = [each.key.decode() for each in moment.shown] or [f"partition {self._number}"]
+            names = [each.key.decode() for each in moment.shown] or [f"partition {self.number}"]
             for name in names:
                 what = "row" if moment.shown else "state"
                 findings.differ(what, name, f"knows event {moment.applied}, the log ends with {last}")
@@ -238,8 +275,8 @@ class _Fold:
         self.afresh.move(self._comparison.now_ms)
 
     def _stop(self, moment: Moment, next_ms: int | None) -> None:
-        findings = self._comparison.findings
-        if moment.applied < self._extent.begin - 1:
+        findings = self._findings
+        if moment.applied < self.extent.begin - 1:
             findings.omitted[rows.BEFORE_LOG] += len(moment.shown)
             self.state_ms = 0 if moment.is_state else self.state_ms
             return
@@ -274,9 +311,9 @@ class _Fold:
         for site in self.afresh.partition.sites:
             key = codec.site_key(site)
             if self._comparison.wants(site) and key not in self._shown:
-                if self._comparison.findings.omitted[rows.NO_OFFSET]:
+                if self._findings.omitted[rows.NO_OFFSET]:
                     continue
-                self._comparison.findings.differ("row", key.decode(), "not shown, and the log tells of it")
+                self._findings.differ("row", key.decode(), "not shown, and the log tells of it")
 
 
 def _moments(shown: Mapping[bytes, Shown], stored: Stored) -> list[Moment]:

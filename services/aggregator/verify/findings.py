@@ -57,6 +57,7 @@ def as_text(findings: Findings, *, most: int = 200) -> str:
     """Lines for people; of the differences `most`."""
     lines = [
         f"partition {r.partition}: events {r.from_offset} to {r.to_offset - 1}, state as of {r.applied}"
+        f" ({max(0, r.to_offset - 1 - r.applied)} behind)"
         if r.to_offset > r.from_offset
         else f"partition {r.partition}: no events"
         for r in findings.readings
@@ -67,5 +68,9 @@ def as_text(findings: Findings, *, most: int = 200) -> str:
     if len(findings.differences) > most:
         lines.append(f"… and {len(findings.differences) - most} more (--json has them all)")
     count = len(findings.differences)
-    lines.append(f"{count} {'difference' if count == 1 else 'differences'}" if count else "no difference")
+    lines.append(
+        f"{count} {'difference' if count == 1 else 'differences'}"
+        if count
+        else "no difference in what was compared"
+    )
     return "\n".join(lines)

@@ -28,6 +28,8 @@ _AS_OF = ("service_level.since_ms",)
 _SLOW = ("wait_p50_s", "wait_p90_s", "trend")
 _BUCKET_MS = 10_000
 _BEHIND_MS = 10_000
+_QUIET_MS = 30_000
+"""A worker that was behind may have folded older events in the second before the row."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -107,7 +109,7 @@ def _wanted(rows: list[Shown], afresh: Afresh, at_ms: int) -> dict[bytes, Row]:
 
 def _was_in_change(afresh: Afresh, site: str, at_ms: int) -> bool:
     touched_ms = afresh.touched.get(site.encode(), 0)
-    return touched_ms > at_ms - 2 * SECOND_MS or at_ms // _BUCKET_MS != (at_ms - SECOND_MS) // _BUCKET_MS
+    return touched_ms > at_ms - _QUIET_MS or at_ms // _BUCKET_MS != (at_ms - SECOND_MS) // _BUCKET_MS
 
 
 def plain(row: Row) -> dict[str, Any]:

@@ -7,8 +7,10 @@ from aiokafka import ConsumerRecord
 from schemas.topics import EVENTS, STATE
 
 
-def event_record(offset: int, value: bytes, *, timestamp: int = 0) -> ConsumerRecord[bytes, bytes]:
-    return _record(EVENTS.name, offset, b"site", value, timestamp=timestamp, headers=())
+def event_record(
+    offset: int, value: bytes, *, timestamp: int = 0, key: bytes = b"site"
+) -> ConsumerRecord[bytes, bytes]:
+    return _record(EVENTS.name, offset, key, value, timestamp=timestamp, headers=())
 
 
 def state_record(offset: int, key: bytes, value: bytes | None, *, at: int) -> ConsumerRecord[bytes, bytes]:
