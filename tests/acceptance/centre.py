@@ -56,23 +56,37 @@ class Lead:
         return arrival
 
     async def asked(self) -> Arrival:
-        """The next request, whatever it was answered."""
+        """The next request about the queue, whatever it was answered."""
         end_s = time.monotonic() + PATIENCE_S
-        while len(self.receiver.arrived) <= self._claimed:
+        while len(self._of_queue()) <= self._claimed:
             assert time.monotonic() < end_s, f"{self.name} was told nothing more"
             await asyncio.sleep(0.01)
         self._claimed += 1
-        arrival = self.receiver.arrived[self._claimed - 1]
+        arrival = self._of_queue()[self._claimed - 1]
         assert arrival.is_signed, f"{self.name} got a wrong signature"
         return arrival
 
     def unclaimed(self) -> list[str]:
         """What came and nobody expected."""
-        return [f"{self.name}: {each.type}" for each in self.receiver.arrived[self._claimed :]]
+        return [f"{self.name}: {each.type}" for each in self._of_queue()[self._claimed :]]
 
     def forget(self) -> None:
         """What came so far concerns no later test."""
-        self._claimed = len(self.receiver.arrived)
+        self._claimed = len(self._of_queue())
+
+    async def told_of_source(self, source: str, kinds: list[str]) -> None:
+        """Waits until these notices on a source, of which every lead of the site is told, were taken."""
+        end_s = time.monotonic() + PATIENCE_S
+        while (found := self._of_source(source)) != kinds:
+            assert time.monotonic() < end_s, f"{self.name} was told of {source}: {found}"
+            await asyncio.sleep(0.05)
+
+    def _of_queue(self) -> list[Arrival]:
+        return [each for each in self.receiver.arrived if each.data["queue"]]
+
+    def _of_source(self, source: str) -> list[str]:
+        taken = (each for each in self.receiver.arrived if each.is_taken)
+        return [each.type.removeprefix("alert.") for each in taken if each.data.get("source") == source]
 
     @contextmanager
     def away(self) -> Iterator[None]:

@@ -59,8 +59,10 @@ async def test_a_silent_source_suspends_its_alert_and_says_so(centre: Centre) ->
     resumed = await lead.told("resumed")
     await centre.tell("agent.accepted", source=QUIET_SOURCE, contact="eleven", queue="quiet", agent="zoe")
     resolved = await lead.told("resolved")
-    beating.cancel()
     assert {each.data["alert_id"] for each in (suppressed, resumed, resolved)} == {fired.data["alert_id"]}
+    for each in centre.leads.values():
+        await each.told_of_source(QUIET_SOURCE, ["fired", "resolved"])
+    beating.cancel()
 
 
 async def test_an_alert_whose_rule_goes_is_withdrawn(centre: Centre) -> None:

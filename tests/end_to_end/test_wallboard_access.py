@@ -83,7 +83,7 @@ async def test_every_button_has_a_name_and_figures_are_named_in_full(open_board:
         board = await open_board(SCENES["alert"](), view=view)
         await expect(board.page.locator('article[data-look="critical"]')).to_be_visible()
         unnamed = await board.page.evaluate(
-            "[...document.querySelectorAll('button, a')].filter((node) => !node.hidden && "
+            "[...document.querySelectorAll('button, a')].filter((node) => node.checkVisibility() && "
             "!(node.getAttribute('aria-label') ?? node.textContent).trim()).map((node) => node.outerHTML)"
         )
         assert unnamed == []

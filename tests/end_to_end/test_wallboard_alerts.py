@@ -231,8 +231,8 @@ async def test_the_lever_is_told_as_long_as_hands_are_free_there(open_board: Ope
     scene = SCENES["alert"]()
     board = await open_board(scene, view="desk")
     detail = board.page.locator(".strip .alert-detail >> nth=0")
-    await expect(detail).to_contain_text("4 disponibles sur Service client")
-    for available, text in ((2, "2 disponibles sur Service client"), (0, None)):
+    await expect(detail).to_contain_text("4 disponibles au Service client")
+    for available, text in ((2, "2 disponibles au Service client"), (0, None)):
         helper = changed(scene.queues[0], agents=(available, 11, 2, 2, 5))
         board.stage.scene = Scene((helper, *scene.queues[1:]), scene.alerts)
         if text is None:

@@ -142,7 +142,9 @@ async def test_an_alert_is_told_in_order_and_recorded(broker: str) -> None:
             await put(producer, story.resolved())
             await until(lambda: len(receiver.arrived) == 3)
             await until(lambda: not it.sessions.outbox.waiting())
-            assert it.metrics.registry.get_sample_value("vigie_rows_unreadable_total") == 1
+            unreadable = it.metrics.registry.get_sample_value("vigie_rows_unreadable_total")
+            assert unreadable is not None
+            assert unreadable >= 1  # other tests write such into the same Kafka
 
         types = [arrival.type for arrival in receiver.arrived]
         assert types == ["alert.fired", "alert.acknowledged", "alert.resolved"]

@@ -92,8 +92,8 @@ def test_an_alert_on_the_system_itself_names_its_source() -> None:
     )
     lost = replace(silent, source="vigie.events", metric="events_missed", value=None)
 
-    assert plain(words(silent, Notice.FIRED, CENTRE).line) == "paris : la source pbx1 se tait depuis 05:20"
-    assert words(lost, Notice.FIRED, ENGLISH).subject == "paris: events are missing from vigie.events"
+    assert plain(words(silent, Notice.FIRED, CENTRE).line) == "Paris : la source pbx1 se tait depuis 05:20"
+    assert words(lost, Notice.FIRED, ENGLISH).subject == "Paris: events are missing from vigie.events"
 
 
 def test_the_site_is_named_where_there_are_several() -> None:
