@@ -32,7 +32,7 @@ test: .venv/.test kafka browser prometheus font $(ASYNCAPI) ## style, types and 
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/pytest -n 3 --dist loadfile
+	@$(BIN)/pytest -n 2 --dist loadfile
 
 lint: .venv/.test ## style and types only
 	@$(BIN)/ruff check

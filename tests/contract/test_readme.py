@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from schemas.config import Config
+from services.aggregator.verify import command as verify
 from services.cli import __main__ as cli
 from services.cli import board
 from services.ingest import replay
@@ -63,6 +64,8 @@ def test_every_command_of_the_table_is_understood(command: str) -> None:
         replay._parser().parse_args(words)
     elif name == "board":
         board._parse(words)
+    elif name == "verify":
+        verify._parser().parse_args(words)
     elif name in cli._RUN_BY_NAME:
         assert options.parse(name, words).service == name
     else:

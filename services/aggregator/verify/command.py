@@ -39,16 +39,7 @@ class _Progress:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The exit code: 0 no difference, 1 a difference or no Kafka, 2 wrong use."""
-    words = argparse.ArgumentParser(
-        prog="vigie verify",
-        description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    starting.add_arguments(words)
-    words.add_argument("--site", metavar="ID", help="compare this site alone")
-    words.add_argument("--json", action="store_true", help="one JSON object, for programs")
-    arguments = words.parse_args(argv)
+    arguments = _parser().parse_args(argv)
     logs.set_up("verify")
     try:
         options = starting.read("verify", arguments)
@@ -65,6 +56,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     print(as_json(findings) if arguments.json else as_text(findings))
     return 1 if findings.differences else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="vigie verify",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    starting.add_arguments(parser)
+    parser.add_argument("--site", metavar="ID", help="compare this site alone")
+    parser.add_argument("--json", action="store_true", help="one JSON object, for programs")
+    return parser
 
 
 async def verify(options: Options, *, site: str | None) -> Findings:
