@@ -194,15 +194,13 @@ class Lookout:
         )
 
     def _measure(self, queue: Queue, rule: FigureRule, now_ms: int) -> Measured:
-        agents = [self._site.agents[name] for name in queue.agents]
+        agents, silent = [self._site.agents[name] for name in queue.agents], self._silent(now_ms)
         if rule.config.metric == AVAILABLE:
-            return measure_available(
-                state_counts(agents, now_ms, queue.config.id, silent=self._silent(now_ms))
-            )
+            return measure_available(state_counts(agents, now_ms, queue.config.id, silent=silent))
         around = Surroundings(
             agents=agents,
             sources=(),
-            silent=self._silent(now_ms),
+            silent=silent,
             heard=self._site.hearing.of_queue(queue),
             skews=self._site.hearing.skews(),
             behind_s=0.0,
@@ -216,11 +214,12 @@ class Lookout:
     def _lever(self, queue: Queue, now_ms: int) -> Lever | None:
         """Another queue of the same channel, heard and open, with most available agents and none waiting."""
         best: Lever | None = None
+        silent = self._silent(now_ms)
         for other in self._site.queues.values():
             if other is queue or other.channel is not queue.channel or other.waiting:
                 continue
             agents = (self._site.agents[name] for name in other.agents)
-            available = state_counts(agents, now_ms, other.config.id, silent=self._silent(now_ms)).available
+            available = state_counts(agents, now_ms, other.config.id, silent=silent).available
             if available <= (best.available if best else 0) or not self._may_help(other, now_ms):
                 continue
             best = Lever(kind="help_from", team=other.config.team, queue=other.config.id, available=available)
