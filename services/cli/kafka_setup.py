@@ -1,7 +1,7 @@
 """`python -m services.cli.kafka_setup`: all that the embedded Kafka needs, ahead of need.
 
-Its jars, checked (`jars.py`), and an archive that halves its start (`quick_start.py`), recorded from
-one life of a Kafka in a folder that is gone afterwards. Both once for each user of a machine.
+Its jars, checked (`jars.py`), once for each user of a machine; and once for each Java an archive that
+halves its start (`quick_start.py`), recorded from one life of a Kafka in a folder that is gone afterwards.
 """
 
 import subprocess
@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from schemas.errors import Unavailable
-from services.cli import broker, jars, quick_start
+from services.cli import broker, quick_start
 
 RECORD_S = 120.0
 """Each of the two steps takes about 5 s."""
@@ -19,7 +19,6 @@ RECORD_S = 120.0
 def main() -> int:
     """1 when there is no Kafka to be had; a start that could not be made quicker is only said."""
     try:
-        jars.ensure()
         archive = broker.quick_start_archive()
     except Unavailable as error:
         print(error.detail, file=sys.stderr)
@@ -34,7 +33,7 @@ def main() -> int:
 
 
 def record(archive: Path) -> None:
-    """The archive is there. Raises `Unavailable` or `OSError` when it cannot be written."""
+    """The archive is there. Raises `Unavailable`, `OSError` or `TimeoutExpired` when it cannot be written."""
     partial = archive.with_name(f"{archive.name}.partial")
     with tempfile.TemporaryDirectory(prefix="vigie-kafka-", ignore_cleanup_errors=True) as folder:
         notes = Path(folder) / "classes"
