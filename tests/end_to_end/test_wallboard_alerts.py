@@ -8,7 +8,7 @@ from playwright.async_api import Page, expect
 
 from schemas.events import AlertAcknowledge, AlertResolve, AlertSnooze
 from schemas.vocabulary import AlertState
-from tests.end_to_end.conftest import OpenBoard
+from tests.end_to_end.conftest import OpenBoard, RunModule
 from tests.end_to_end.wallboard_rows import START_MS, Scene, alert, changed
 from tests.end_to_end.wallboard_scenes import NORMAL, SCENES, critical_queue
 
@@ -152,6 +152,24 @@ async def test_somebody_was_faster(open_board: OpenBoard) -> None:
     await expect(page.locator(".alert-note")).to_have_text("Non enregistré\u00a0: Karim B. s’en occupe déjà.")
     await expect(page.locator(".alert-aside")).to_contain_text("Karim B. depuis")
     await expect(page.locator(".take")).to_be_hidden()
+
+
+async def test_the_note_outlives_the_frame_of_the_change_it_speaks_of(run_module: RunModule) -> None:
+    """Whichever comes first, answer or frame, the note is there until the alert changes again."""
+    code = """
+      const alert = { alert_id: "a", version: 2, acknowledged_by: "Karim B." };
+      const post = async () => ({ status: 409, body: { alert } });
+      const texts = { notSavedTaken: (name) => `taken by ${name}` };
+      const commands = new m.Commands({ post, onAlert: () => {}, onChange: () => {} });
+      await commands.acknowledge("a", "Zoé R.", texts);
+      const notes = [];
+      for (const version of [2, 1, 3]) {
+        commands.settle({ alert_id: "a", version });
+        notes.push(commands.get("a")?.note ?? null);
+      }
+      return notes;
+    """
+    assert await run_module("commands.js", code) == ["taken by Karim B."] * 2 + [None]
 
 
 async def test_a_failure_is_said_in_the_row_and_gives_the_button_back(open_board: OpenBoard) -> None:

@@ -3,7 +3,7 @@
 
 const ANSWER_WITHIN_MS = 10_000;
 
-/** Commands under way by alert id: {isSending, action, note}. */
+/** Commands under way by alert id: {isSending, action, note, version}. `version`: what the note speaks of. */
 export class Commands {
   #post;
   #onAlert;
@@ -21,9 +21,9 @@ export class Commands {
     return this.#held.get(alertId);
   }
 
-  /** An alert was heard of anew: what we waited for has come. */
-  settle(alertId) {
-    this.#held.delete(alertId);
+  /** An alert was heard of anew: what we waited for has come. A note on this very version stays. */
+  settle({ alert_id: alertId, version }) {
+    if (version > (this.#held.get(alertId)?.version ?? 0)) this.#held.delete(alertId);
   }
 
   /** « Je m'en occupe ». */
@@ -57,14 +57,15 @@ export class Commands {
     const alert = body?.alert ?? body;
     const isAlert = alert?.alert_id === alertId;
     if (status === 200 && isAlert) {
-      this.settle(alertId);
+      this.#held.delete(alertId);
       this.#onAlert(alert);
     } else if (status === 202) {
       setTimeout(() => this.#giveUp(alertId, texts), ANSWER_WITHIN_MS);
     } else if (status === 409 && isAlert) {
       const other = action === "acknowledge" && alert.acknowledged_by;
       this.#onAlert(alert);
-      this.#set(alertId, { isSending: false, note: other && other !== by ? texts.notSavedTaken(other) : "" });
+      const note = other && other !== by ? texts.notSavedTaken(other) : "";
+      this.#set(alertId, { isSending: false, note, version: alert.version });
     } else {
       const isForbidden = status === 401 || status === 403;
       this.#set(alertId, { isSending: false, note: isForbidden ? texts.notSavedReadOnly : texts.notSaved });

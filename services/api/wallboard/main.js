@@ -73,7 +73,7 @@ function hear(frame) {
   lastFrameMs = clock.now();
   doubtInTime();
   rules.follow(board.epoch);
-  if (frame.type === "alert") commands.settle(frame.alert.alert_id);
+  if (frame.type === "alert") commands.settle(frame.alert);
   renderSoon();
 }
 
