@@ -268,7 +268,7 @@ async def test_catching_up_shows_how_far_behind_and_does_not_tick(open_board: Op
     """Its row is written anew each second; what it says is as old as what was read of the log."""
     told = {"freshness": Freshness.CATCHING_UP, "behind_s": 8.0, "heard_ms": START_MS - 8000}
     board = await open_board(Scene((changed(ONE, changed=told),)))
-    tile = board.page.locator("article.queue")
+    tile = board.page.locator("article.queue[data-key]")
     await expect(tile).to_have_attribute("data-look", "catching_up")
     await expect(tile.locator(".words")).to_have_text("Rattrapage\u00a0· 8\u00a0s")
     begun = await board.page.locator("#clock").text_content()

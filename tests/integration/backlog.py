@@ -27,7 +27,7 @@ from services.cli.broker import EmbeddedBroker
 from services.cli.topics import declare
 from services.runtime.clock import now_ms
 from tests.integration.core_load import PARTITIONS, Lives, queues_of
-from tests.integration.core_verdict import applied_in, read_state
+from tests.integration.core_verdict import read_applied
 from tests.integration.crash_worker import ROOT, free_port
 
 SITES = [f"site-{number:02d}" for number in range(20)]
@@ -127,7 +127,7 @@ async def _produce(records: list[Record], bootstrap: str) -> None:
 
 async def _applied(bootstrap: str) -> int:
     """How many events the state holds."""
-    return sum(offset + 1 for offset in applied_in(await read_state(bootstrap)))
+    return sum(offset + 1 for offset in await read_applied(bootstrap))
 
 
 def _cpu_s(process: int) -> float:

@@ -8,14 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from msgspec import structs
 
 from schemas import codec
 from schemas.board import Alert, QueueRow, SiteRow
 from schemas.config import Config
 from schemas.events import AnyEvent
-from schemas.topics import ALERTS, EVENTS, SNAPSHOTS, partition_of
+from schemas.topics import ALERTS, EVENTS, SNAPSHOTS, STATE, partition_of
 from schemas.vocabulary import OPEN_ALERT_STATES
 from services.aggregator.core import records
 from services.aggregator.core.partition import Partition
@@ -83,10 +83,28 @@ async def read_state(bootstrap: str) -> dict[int, Loaded]:
         await producer.stop()
 
 
-def applied_in(state: dict[int, Loaded]) -> list[int]:
-    """The offset that each partition's state is as of; -1 where nothing was written yet."""
-    values = [state[number].records.get(records.APPLIED_KEY) for number in range(PARTITIONS)]
-    return [-1 if value is None else records.unpack(records.APPLIED_KEY, value)[1].offset for value in values]
+async def read_applied(bootstrap: str, *, tail: int = 2000) -> list[int]:
+    """The offset that each partition's state is as of, from the end of the state topic alone.
+
+    Looking must not keep the workers from working: the whole topic is hundreds of megabytes after minutes.
+    """
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    tps = [TopicPartition(STATE.name, number) for number in range(PARTITIONS)]
+    applied = dict.fromkeys(tps, -1)
+    await consumer.start()
+    try:
+        consumer.assign(tps)
+        first, ends = await consumer.beginning_offsets(tps), await consumer.end_offsets(tps)
+        for tp in tps:
+            consumer.seek(tp, max(first[tp], ends[tp] - tail))
+        while any([await consumer.position(tp) < ends[tp] for tp in tps]):
+            for tp, found in (await consumer.getmany(timeout_ms=500)).items():
+                for record in found:
+                    if record.key == records.APPLIED_KEY and record.value is not None:
+                        applied[tp] = records.unpack(records.APPLIED_KEY, record.value)[1].offset
+    finally:
+        await consumer.stop()
+    return [applied[tp] for tp in tps]
 
 
 def restored(state: dict[int, Loaded], config: Config, now_ms: int) -> list[Partition]:

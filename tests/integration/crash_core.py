@@ -29,7 +29,7 @@ from services.cli.topics import declare
 from services.runtime import config as configuration
 from services.runtime.clock import now_ms
 from tests.integration.core_load import PARTITIONS, SITES, Load, settings
-from tests.integration.core_verdict import Verdict, applied_in, judge, read_everything, read_state
+from tests.integration.core_verdict import Verdict, judge, read_applied, read_everything
 from tests.integration.crash_worker import ROOT, WorkerProcess, free_port, until, until_owned
 
 SESSION_S = 10.0
@@ -204,8 +204,7 @@ class Scene:
         """Waits until the state is as of these ends of the log."""
 
         async def folded() -> bool:
-            await asyncio.sleep(1.0)  # looking costs the worker time, too
-            applied = applied_in(await read_state(self.broker.bootstrap))
+            applied = await read_applied(self.broker.bootstrap)
             return all(offset >= end - 1 for offset, end in zip(applied, at_least, strict=True))
 
         await until(folded, within_s=240, what="the whole log is folded")

@@ -20,7 +20,7 @@ from schemas.vocabulary import AlertState, Freshness
 from services.cli.broker import EmbeddedBroker
 from services.runtime.clock import now_ms
 from tests.integration.core_load import SITES, Load, queues_of
-from tests.integration.core_verdict import applied_in, read_state
+from tests.integration.core_verdict import read_applied
 from tests.integration.crash_core import CoreWorker, ends
 from tests.integration.crash_worker import ROOT, read, until, until_owned
 
@@ -109,7 +109,7 @@ async def _told(bootstrap: str, count: int) -> bool:
 
 async def _is_folded(bootstrap: str) -> bool:
     wanted = await ends(bootstrap)
-    applied = applied_in(await read_state(bootstrap))
+    applied = await read_applied(bootstrap)
     return all(offset >= end - 1 for offset, end in zip(applied, wanted, strict=True))
 
 

@@ -1,26 +1,23 @@
 """Which rows of a site are due to be shown, and the rows. SEMANTICS.md §6, §9.
 
 A row leaves when it changed, at most every 100 ms, at once when `waiting` changed; and each second,
-because time changes windows. Percentiles and the trend are looked up once a second.
+because time changes windows.
 """
 
 from collections.abc import Iterator, Mapping
 from operator import attrgetter
 
-from schemas.board import AgentContact, AgentRow, QueueRow, SiteRow, SiteWindow, SourceRow, Trend
+from schemas.board import AgentContact, AgentRow, QueueRow, SiteRow, SiteWindow, SourceRow
 from schemas.codec import Row, agent_key, queue_key, site_key
 from schemas.vocabulary import AgentState, WindowName
 from services.aggregator.core.agents import Agent
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.rows import (
-    Percentiles,
     Surroundings,
     freshness,
-    look_up_percentiles,
     occupancy,
     queue_row,
     state_counts,
-    trend,
     uncounted_of,
 )
 from services.aggregator.core.site import Site
@@ -33,14 +30,12 @@ SECOND_MS = 1000
 class _Shown:
     """What was last shown of a queue."""
 
-    __slots__ = ("at_ms", "percentiles", "trend", "version", "waiting")
+    __slots__ = ("at_ms", "version", "waiting")
 
     def __init__(self) -> None:
         self.at_ms = 0
         self.version = -1
         self.waiting = -1
-        self.percentiles: Percentiles | None = None
-        self.trend: Trend = Trend()
 
 
 class Display:
@@ -68,8 +63,6 @@ class Display:
             if shown is None:
                 shown = self._queues[queue.config.id] = _Shown()
             if everything or _is_due(queue, shown, now_ms, is_catching_up=is_catching_up):
-                if everything:
-                    shown.percentiles = None
                 row = self._queue_row(queue, shown, now_ms, behind_s, is_catching_up=is_catching_up)
                 yield queue_key(site.id, queue.config.id), row
         if everything or now_ms - self._site_ms >= SECOND_MS or now_ms < self._site_ms:
@@ -109,12 +102,8 @@ class Display:
             changes_ms=changes_ms,
             now_ms=now_ms,
         )
-        percentiles = shown.percentiles
-        if percentiles is None or not 0 <= now_ms - percentiles.at_ms < SECOND_MS:
-            percentiles = shown.percentiles = look_up_percentiles(queue, now_ms)
-            shown.trend = trend(queue, around)
         shown.at_ms, shown.version, shown.waiting = now_ms, queue.version, len(queue.waiting)
-        return queue_row(queue, around, percentiles, shown.trend)
+        return queue_row(queue, around)
 
     def _site_row(self, now_ms: int, behind_s: float, *, is_catching_up: bool) -> SiteRow:
         site = self.site

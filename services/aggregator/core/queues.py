@@ -9,11 +9,12 @@ from bisect import bisect_left, insort
 from msgspec import Struct
 
 from schemas.config import QueueConfig
-from schemas.vocabulary import LIVE_CHANNELS, Channel, ServiceLevelDefinition
+from schemas.vocabulary import LIVE_CHANNELS, Channel, ServiceLevelDefinition, WindowName
 from services.aggregator.core.calendar import Calendar, Day
 from services.aggregator.core.cells import SIZE, Promise, contribution, handling
+from services.aggregator.core.percentiles import quantiles
 from services.aggregator.core.state_time import StateTime
-from services.aggregator.core.trend import Minutes
+from services.aggregator.core.trend import ClosedTrend, Minutes
 from services.aggregator.core.visits import Visit
 from services.aggregator.core.windows import Windows, add_cells, add_wait
 
@@ -84,7 +85,10 @@ class Queue:
         """Whether its own record (not its buckets) has to be stored."""
         self.version = 0
         """Rises with everything that its row shows."""
+        self.closed_trend: ClosedTrend | None = None
+        """What was last shown of the minutes that are over."""
         self._longest: dict[int, list[int]] = {}
+        self._middle_today: tuple[int, list[float | None]] | None = None
 
     @property
     def is_configured(self) -> bool:
@@ -134,7 +138,7 @@ class Queue:
         terms = terms_of(config, self.terms.since_ms)
         if terms != self.terms:
             self.terms = terms_of(config, now_ms)
-            self.windows.points.clear()
+            self.windows.forget_points()
         self.touch()
 
     def put(self, visit: Visit) -> None:
@@ -205,6 +209,19 @@ class Queue:
         longest = max(count.longest_ms if count else -1, waits[-1] if waits else -1)
         return None if longest < 0 else longest
 
+    def middle_of(self, window: WindowName) -> list[float | None]:
+        """p50 and p90 of the answered waits of a window, in ms (SEMANTICS.md §3)."""
+        if window is not WindowName.TODAY:
+            total = self.windows.totals[window]
+            if total.middle is None:
+                total.middle = quantiles(total.waits, 0.5, 0.9)
+            return total.middle
+        known, number = self._middle_today, self.today.number
+        if known is None or known[0] != number:
+            day = self.days.get(number)
+            known = self._middle_today = (number, quantiles(day.waits if day else {}, 0.5, 0.9))
+        return known[1]
+
     def _count(self, visit: Visit, sign: int) -> None:
         c = contribution(visit, self.terms.promise)
         windows = self.windows
@@ -221,6 +238,7 @@ class Queue:
         add_cells(count.cells, c.at_entry + c.at_decision + c.at_talk_end, sign)
         if c.wait_boundary is not None:
             add_wait(count.waits, c.wait_boundary, sign)
+            self._middle_today = None
 
     def _day_count(self, day: Day) -> DayCount | None:
         """The count of a date; None for one that is over."""

@@ -12,12 +12,11 @@ from schemas.board import Limits, QueueRow, Ratio, ServiceLevel, StateCounts, Tr
 from schemas.vocabulary import AgentState, Attribution, Freshness, WindowName
 from services.aggregator.core import cells as c
 from services.aggregator.core.agents import Agent, counted_ahead, presence
-from services.aggregator.core.percentiles import quantiles
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.service_level import abandonment, fraction
 from services.aggregator.core.sources import Heard
 from services.aggregator.core.state_time import StateTime, Times
-from services.aggregator.core.trend import MINUTE_MS, POINTS
+from services.aggregator.core.trend import MINUTE_MS, POINTS, ClosedTrend
 from services.aggregator.core.windows import BUCKET_MS
 
 MAX_ENTERED = 200
@@ -63,14 +62,7 @@ class Uncounted(NamedTuple):
         return Times(busy_ms, staffed_ms)
 
 
-class Percentiles(NamedTuple):
-    """p50 and p90 of each window, in ms, as of an instant: they are looked up once a second."""
-
-    at_ms: int
-    values: dict[WindowName, list[float | None]]
-
-
-def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, trend: Trend) -> QueueRow:
+def queue_row(queue: Queue, around: Surroundings) -> QueueRow:
     """The whole row of a queue, as of now."""
     now_ms = around.now_ms
     config = queue.config
@@ -102,8 +94,8 @@ def queue_row(queue: Queue, around: Surroundings, percentiles: Percentiles, tren
         longest_wait_s=max(0, now_ms - since[0]) / 1000 if since else None,
         pre_breach=None,
         agents=state_counts(around.agents, now_ms, config.id, silent=around.silent),
-        windows={name: _window(name, queue, uncounted, percentiles, around) for name in WindowName},
-        trend=trend,
+        windows={name: _window(name, queue, uncounted, around) for name in WindowName},
+        trend=_trend(queue, around),
         entered_ms=since[:MAX_ENTERED],
         position=queue.position,
         told_ms=queue.told_ms or None,
@@ -174,46 +166,54 @@ def uncounted_of(
 
 
 def window_of(queue: Queue, name: WindowName, around: Surroundings) -> Window:
-    """One window as its row shows it, but for the percentiles: what rules compare."""
+    """One window as its row shows it: what rules compare."""
     uncounted = uncounted_of(around.agents, around.now_ms, queue.config.id, silent=around.silent)
-    return _window(name, queue, uncounted, Percentiles(around.now_ms, {name: [None, None]}), around)
+    return _window(name, queue, uncounted, around)
 
 
-def look_up_percentiles(queue: Queue, now_ms: int) -> Percentiles:
-    """p50 and p90 of every window."""
-    values = {}
-    for name in WindowName:
-        if name is _TODAY:
-            day = queue.days.get(queue.today.number)
-            waits = day.waits if day else {}
-        else:
-            waits = queue.windows.totals[name].waits
-        values[name] = quantiles(waits, 0.5, 0.9)
-    return Percentiles(now_ms, values)
-
-
-def trend(queue: Queue, around: Surroundings) -> Trend:
+def _trend(queue: Queue, around: Surroundings) -> Trend:
     """60 minutes: contacts by minute of attribution, longest wait by presence (SEMANTICS.md §3)."""
     now_ms = around.now_ms
     last = now_ms // MINUTE_MS
-    first = last - POINTS + 1
     since = queue.since_ms(around.skews)
-    oldest = since[0] if since else None
-    quiet_ms = queue.entered[0] if queue.entered else _NEVER_MS
-    points = [
-        _closed_point(queue, around, minute)
-        if (minute + 1) * MINUTE_MS <= quiet_ms
-        else _point(queue, around, minute)
-        for minute in range(first, last + 1)
-    ]
-    longest = queue.minutes.longest_of(range(first, last + 1), oldest_waiting_ms=oldest, now_ms=now_ms)
+    oldest_ms = since[0] if since else None
+    until = last if not since else min(last, queue.entered[0] // MINUTE_MS, since[0] // MINUTE_MS)
+    closed = _closed_trend(queue, around, last - POINTS + 1, max(last - POINTS + 1, until))
+    open_minutes = range(closed.until, last + 1)
+    points = [_point(queue, around, minute) for minute in open_minutes]
+    longest = queue.minutes.longest_of(open_minutes, oldest_waiting_ms=oldest_ms, now_ms=now_ms)
     return Trend(
-        from_ms=first * MINUTE_MS,
+        from_ms=closed.first * MINUTE_MS,
+        offered=closed.offered + [p[0] for p in points],
+        abandoned=closed.abandoned + [p[1] for p in points],
+        service_level=closed.service_level + [p[2] for p in points],
+        longest_wait_s=closed.longest_wait_s + [_seconds(ms) for ms in longest],
+    )
+
+
+def _closed_trend(queue: Queue, around: Surroundings, first: int, until: int) -> ClosedTrend:
+    """The minutes that time does not change any more, made anew only when a fact has changed one."""
+    minutes, known = queue.minutes, queue.closed_trend
+    changes = (queue.windows.forgotten, minutes.changes)
+    if known is not None and (known.first, known.until, known.changes) == (first, until, changes):
+        return known
+    minutes.closed = until
+    points = [_closed_point(queue, around, minute) for minute in range(first, until)]
+    longest = minutes.longest_of(range(first, until), oldest_waiting_ms=None, now_ms=around.now_ms)
+    queue.closed_trend = ClosedTrend(
+        first,
+        until,
+        changes,
         offered=[p[0] for p in points],
         abandoned=[p[1] for p in points],
         service_level=[p[2] for p in points],
-        longest_wait_s=[None if ms is None else ms / 1000 for ms in longest],
+        longest_wait_s=[_seconds(ms) for ms in longest],
     )
+    return queue.closed_trend
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
 
 
 def _closed_point(queue: Queue, around: Surroundings, minute: int) -> tuple[int, int, float | None]:
@@ -250,7 +250,6 @@ def _window(
     name: WindowName,
     queue: Queue,
     uncounted: Uncounted,
-    percentiles: Percentiles,
     around: Surroundings,
 ) -> Window:
     now_ms, midnight_ms = around.now_ms, queue.today.start_ms
@@ -270,7 +269,7 @@ def _window(
     by_entry = not queue.terms.is_deferred or name is _TODAY
     past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
     offered = _closed(counts) + waiting
-    p50, p90 = percentiles.values[name]
+    p50, p90 = queue.middle_of(name)
     return Window(
         from_ms=start,
         to_ms=now_ms,

@@ -8,16 +8,34 @@ minute, so that a visit can be taken back.
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 MINUTE_MS = 60_000
 POINTS = 60
 
 
+class ClosedTrend(NamedTuple):
+    """The points of the minutes from `first` until before `until`: over, and entered by nobody waiting."""
+
+    first: int
+    until: int
+    changes: tuple[int, int]
+    """`Windows.forgotten` and `Minutes.changes` when they were made."""
+    offered: list[int]
+    abandoned: list[int]
+    service_level: list[float | None]
+    longest_wait_s: list[float | None]
+
+
 class Minutes:
-    """Closed visits of one queue by minute; those still waiting are told at the question."""
+    """Closed visits of one queue by minute; those still waiting are told at the question.
+
+    `changes` counts visits that changed minutes before `closed`, which the reader sets.
+    """
 
     def __init__(self) -> None:
+        self.closed = 0
+        self.changes = 0
         self._left: dict[int, list[tuple[int, int]]] = {}
         self._stayed: dict[int, list[int]] = {}
         self._floor = 0
@@ -37,6 +55,8 @@ class Minutes:
         """Adds a closed visit (sign 1) or takes it back (-1). It waited in [entered, ended)."""
         wait_ms = max(0, ended_ms - entered_ms)
         last = (entered_ms + max(0, wait_ms - 1)) // MINUTE_MS
+        if entered_ms // MINUTE_MS < self.closed:
+            self.changes += 1
         for minute in range(max(entered_ms // MINUTE_MS, self._floor), last):
             _note(self._stayed.setdefault(minute, []), entered_ms, sign)
         if last >= self._floor:
@@ -48,8 +68,8 @@ class Minutes:
         until_ms = min(end_ms, now_ms)
         waits = []
         left = self._left.get(minute)
-        if left:  # facts ahead of our clock have waited until now only
-            waits.append(left[-1][0] if end_ms <= now_ms else max(min(w, now_ms - e) for w, e in left))
+        if left:
+            waits.append(left[-1][0] if end_ms <= now_ms else _longest_by(now_ms, left))
         stayed = self._stayed.get(minute)
         if stayed:
             waits.append(until_ms - stayed[0])
@@ -69,6 +89,16 @@ class Minutes:
             else self.longest_ms(minute, oldest_waiting_ms=oldest_waiting_ms, now_ms=now_ms)
             for minute in minutes
         ]
+
+
+def _longest_by(now_ms: int, left: list[tuple[int, int]]) -> int:
+    """Of (wait, entered), shortest first. Facts ahead of our clock have waited until now only."""
+    longest = 0
+    for wait_ms, entered_ms in reversed(left):
+        if wait_ms <= longest:
+            break
+        longest = max(longest, min(wait_ms, now_ms - entered_ms))
+    return longest
 
 
 _T = TypeVar("_T", int, tuple[int, int])

@@ -40,7 +40,7 @@ class Bucket(Struct, array_like=True):
 class Total:
     """The running total of one window: every bucket from number `first` on."""
 
-    __slots__ = ("cells", "first", "longest_ms", "waits")
+    __slots__ = ("cells", "first", "longest_ms", "middle", "waits")
 
     def __init__(self, first: int) -> None:
         self.first = first
@@ -48,6 +48,8 @@ class Total:
         self.waits: dict[int, int] = {}
         self.longest_ms: int | None = -1
         """Longest closed wait; -1 when none, None when it must be looked up again."""
+        self.middle: list[float | None] | None = None
+        """What a reader made of `waits`; forgotten when they change."""
 
 
 class Windows:
@@ -63,6 +65,8 @@ class Windows:
         self._minutes: dict[int, list[int] | None] = {}
         self.points: dict[int, tuple[int, int, float | None]] = {}
         """What a reader made of a minute's cells alone; forgotten when they change."""
+        self.forgotten = 0
+        """How often points were forgotten."""
 
     def restore(self, number: int, bucket: Bucket) -> None:
         """Takes a bucket as it was stored; call before the first `advance`."""
@@ -99,7 +103,8 @@ class Windows:
             bucket = self.buckets[number] = Bucket([0] * SIZE, {})
         self.changed.add(number)
         self._minutes.pop(number // BUCKETS_PER_MINUTE, None)
-        self.points.pop(number // BUCKETS_PER_MINUTE, None)
+        if self.points.pop(number // BUCKETS_PER_MINUTE, None) is not None:
+            self.forgotten += 1
         counts = bucket.cells
         for i, n in cells:
             counts[i] += n * sign
@@ -113,6 +118,12 @@ class Windows:
                 counts[i] += n * sign
             if boundary is not None:
                 add_wait(total.waits, boundary, sign)
+                total.middle = None
+
+    def forget_points(self) -> None:
+        """Points were made by terms that are no longer those of the queue."""
+        self.points.clear()
+        self.forgotten += 1
 
     def add_longest(self, entered_ms: int, wait_ms: int, sign: int) -> None:
         """Notes a closed wait, or takes it back, for the longest wait of the windows."""
@@ -192,6 +203,7 @@ def _merge(total: Total, bucket: Bucket, sign: int) -> None:
             cells[i] += n * sign
     for boundary, n in bucket.waits.items():
         add_wait(total.waits, boundary, n * sign)
+        total.middle = None
 
 
 def add_cells(counts: list[int], cells: Cells, sign: int) -> None:

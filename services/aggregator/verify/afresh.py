@@ -18,7 +18,7 @@ BEHIND_MS = 1000
 
 class Afresh:
     """`told`: the last version of every alert so far, by id. `appended_ms`: when the last event was
-    appended; `touched`: the same by site.
+    appended.
     """
 
     def __init__(self, number: int, config: Config, start_ms: int, *, behind_ms: int = BEHIND_MS) -> None:
@@ -27,7 +27,6 @@ class Afresh:
         self.clock_ms = start_ms
         self.told: dict[str, Alert] = {}
         self.appended_ms = 0
-        self.touched: dict[bytes, int] = {}
 
     def fold(self, record: ConsumerRecord) -> None:
         at_ms = (record.timestamp - self._behind_ms) // 1000 * 1000
@@ -36,8 +35,6 @@ class Afresh:
         now_ms = max(self.clock_ms, record.timestamp - BEHIND_MS)
         self.partition.fold(record.value, offset=record.offset, appended_ms=record.timestamp, now_ms=now_ms)
         self.appended_ms = record.timestamp
-        if record.key is not None:
-            self.touched[record.key] = record.timestamp
 
     def move(self, now_ms: int) -> None:
         """Lets time pass up to an instant, unless it has passed already."""

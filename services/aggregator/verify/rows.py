@@ -13,7 +13,7 @@ from schemas import codec
 from schemas.board import AgentRow, QueueRow, SiteRow
 from schemas.codec import Row
 from schemas.vocabulary import Freshness
-from services.aggregator.core.display import SECOND_MS, agent_row
+from services.aggregator.core.display import agent_row
 from services.aggregator.verify.afresh import Afresh
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
@@ -21,15 +21,10 @@ from services.aggregator.verify.reach import Reach
 BEHIND = "rows written while the aggregator was catching up: verify again when the board is live"
 NO_OFFSET = "rows of an older version, which do not say what they know: verify again when they are renewed"
 BEFORE_LOG = "rows as of an event that is no longer in the log"
-SLOW = "rows without their percentiles and trend, which are renewed once a second and were in change"
 
 _AS_OF = ("service_level.since_ms",)
 """Depends on when a worker first saw the queue, not on facts."""
-_SLOW = ("wait_p50_s", "wait_p90_s", "trend")
-_BUCKET_MS = 10_000
 _BEHIND_MS = 10_000
-_QUIET_MS = 30_000
-"""A worker that was behind may have folded older events in the second before the row."""
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -62,10 +57,6 @@ def compare(shown: Iterable[Shown], afresh: Afresh, reach: Reach, findings: Find
             findings.omitted["rows of which a part is no longer in the log"] += 1
             continue
         lines = [line for line in unlike(plain(expected), plain(row)) if reach.counts(line)]
-        slow = [line for line in lines if line.split(":", 1)[0].endswith(_SLOW) or line.startswith("trend")]
-        if slow and _was_in_change(afresh, row.site, at_ms):
-            findings.omitted[SLOW] += 1
-            lines = [line for line in lines if line not in slow]
         for line in lines:
             findings.differ("row", name, line)
         kind = codec.decode_key(each.key)[0]
@@ -105,11 +96,6 @@ def _wanted(rows: list[Shown], afresh: Afresh, at_ms: int) -> dict[bytes, Row]:
             silent = site.hearing.silent(site.queues.values(), at_ms)
             found[each.key] = agent_row(site, site.agents[each.row.agent], at_ms, silent=silent)
     return found
-
-
-def _was_in_change(afresh: Afresh, site: str, at_ms: int) -> bool:
-    touched_ms = afresh.touched.get(site.encode(), 0)
-    return touched_ms > at_ms - _QUIET_MS or at_ms // _BUCKET_MS != (at_ms - SECOND_MS) // _BUCKET_MS
 
 
 def plain(row: Row) -> dict[str, Any]:
