@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 
 BIN := .venv/bin
+QUIX := .venv/quix
 INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-input
 FONTS := services/api/wallboard/fonts
 PACKAGE := node_modules/@fontsource-variable/ibm-plex-sans
@@ -19,7 +20,7 @@ NPM_CI = command -v npm >/dev/null || $(INSTALL) --quiet --require-hashes -r req
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 TYPEFACE := ibm-plex-sans-latin-wdth-normal.woff2
 
-.PHONY: help run test lint format kafka font browser prometheus clean
+.PHONY: help run test bench lint format kafka font browser prometheus clean
 
 help: ## this list
 	@echo "Vigie: a live wallboard and alerts for contact centres"
@@ -28,11 +29,14 @@ help: ## this list
 run: .venv/.run kafka font ## the whole system with a simulated contact centre, until Ctrl-C
 	@exec $(BIN)/vigie demo
 
-test: .venv/.test kafka browser prometheus font $(ASYNCAPI) ## style, types and every test, as in continuous integration
+test: .venv/.test $(QUIX)/.done kafka browser prometheus font $(ASYNCAPI) ## style, types and every test, as in continuous integration
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/pytest -n 2 --dist loadfile
+
+bench: .venv/.test $(QUIX)/.done kafka font ## how fast, beside what one would use instead: one table at the end
+	@$(BIN)/python -m benchmarks
 
 lint: .venv/.test ## style and types only
 	@$(BIN)/ruff check
@@ -73,6 +77,13 @@ $(BIN)/python:
 	@$(INSTALL) --require-hashes -r requirements/test.txt
 	@$(INSTALL) --quiet --no-deps --no-build-isolation -e .
 	@touch $@ .venv/.run
+
+# Quix Streams, which `make bench` sets beside Vigie: in an environment of its own, as its pydantic is not ours.
+$(QUIX)/.done: requirements/bench.txt | $(BIN)/python
+	@echo "Installing what the benchmark sets beside Vigie (requirements/bench.txt)"
+	@$(BIN)/python -m venv $(QUIX)
+	@$(QUIX)/bin/python -m pip install --disable-pip-version-check --no-input --quiet --require-hashes -r requirements/bench.txt
+	@touch $@
 
 kafka: | $(BIN)/python
 	@$(BIN)/python -m services.cli.kafka_setup
