@@ -36,4 +36,4 @@ def test_the_table_sets_ours_beside_others_as_ratios() -> None:
 
 
 def test_nothing_is_no_ratio() -> None:
-    assert "×" not in table([Line("d", "wrong counts", "", [0], {"Faust": [8010]})])
+    assert ", ×" not in table([Line("d", "wrong counts", "", [0], {"Faust": [8010]})])
