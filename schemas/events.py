@@ -222,6 +222,15 @@ class AlertResolve(Event, frozen=True, kw_only=True, tag="alert.resolve"):
 
 AlertCommand = AlertAcknowledge | AlertSnooze | AlertResolve
 
+
+class NoticeUndelivered(Event, frozen=True, kw_only=True, tag="notice.undelivered"):
+    """A notice that reached nobody, for good; written by the notifier only. Its id is the delivery's."""
+
+    person: Name
+    channel: Name
+    tries: Annotated[int, Meta(ge=0, le=1_000_000)]
+
+
 ContactEvent = (
     ContactCreated
     | ContactEnded
@@ -245,7 +254,7 @@ ContactEvent = (
 SourceEvent = ContactEvent | AgentStateChanged | SourceHeartbeat
 """What a source may say, by POST /v1/events or by an adapter."""
 
-AnyEvent = SourceEvent | AlertCommand
+AnyEvent = SourceEvent | AlertCommand | NoticeUndelivered
 """Whatever may stand in `vigie.events`."""
 
 AHEAD_MS = 300_000
@@ -268,3 +277,4 @@ EVERY_SITE = "*"
 
 INGEST_SOURCE = "vigie/ingest"
 API_SOURCE = "vigie/api"
+NOTIFIER_SOURCE = "vigie/notifier"

@@ -26,7 +26,7 @@ EVENTS = Topic(
     name="vigie.events",
     key="site",
     message="schemas.events.AnyEvent",
-    writers=("ingest", "api"),
+    writers=("ingest", "api", "notifier"),
     readers=("aggregator", "history"),
     settings={
         "cleanup.policy": "delete",

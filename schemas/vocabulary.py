@@ -123,6 +123,7 @@ class OperationsRule(StrEnum):
 
     SOURCE_SILENT = "source_silent"
     LOG_GAP = "log_gap"
+    NOTICE_UNDELIVERED = "notice_undelivered"
 
 
 class Severity(StrEnum):

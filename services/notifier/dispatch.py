@@ -16,6 +16,7 @@ import structlog
 from schemas import codec
 from schemas.board import Alert, DeadLetter
 from schemas.deliveries import Delivery, DeliveryState
+from schemas.events import NOTIFIER_SOURCE, NoticeUndelivered
 from schemas.topics import ALERTS
 from services.notifier.core import retry
 from services.notifier.core.outbox import Outbox, Try
@@ -23,7 +24,6 @@ from services.notifier.core.plan import Nobody
 from services.notifier.core.retry import Outcome
 from services.notifier.metrics import BURIED, Metrics
 
-SOURCE = "vigie/notifier"
 FINISH_S = 2.0
 """When we are told to stop, tries under way may end within this time."""
 
@@ -37,6 +37,7 @@ class Sender(Protocol):
 
 class Records(Protocol):
     async def write(self, deliveries: Sequence[Delivery]) -> None: ...
+    async def report(self, event: NoticeUndelivered) -> None: ...
     async def bury(self, letter: DeadLetter) -> None: ...
 
 
@@ -93,6 +94,7 @@ class Dispatch:
             now_ms = self._clock()
             taken = self._outbox.take(now_ms)
             due_ms = self._outbox.next_due_ms(now_ms)
+            await self._report(taken.records)
             if taken.records or taken.tries:
                 await self._records.write([*taken.records, *(each.delivery for each in taken.tries)])
         await self._tell_of_nobody()
@@ -107,6 +109,7 @@ class Dispatch:
     async def _make(self, made: Try) -> None:
         outcome = await self._outcome(made)
         delivery = retry.after(made.delivery, outcome, now_ms=self._clock(), chance=self._chance())
+        await self._report([delivery])
         await self._records.write([delivery])
         self._outbox.finish(delivery, is_last=outcome.is_last)
         self.wake()
@@ -119,6 +122,24 @@ class Dispatch:
         except Exception as error:
             log.error("notice_failed", delivery=made.delivery.delivery_id, exc_info=error)
             return Outcome(state=DeliveryState.UNAVAILABLE, reason=f"failed: {type(error).__name__}")
+
+    async def _report(self, deliveries: Sequence[Delivery]) -> None:
+        """Tells the centre of those that reached nobody. Before they are recorded: killed in between, we
+        come here again, and a repeat changes nothing."""
+        for each in deliveries:
+            if each.state in BURIED:
+                await self._records.report(
+                    NoticeUndelivered(
+                        id=each.delivery_id,
+                        source=NOTIFIER_SOURCE,
+                        site=each.site,
+                        occurred_ms=each.at_ms,
+                        received_ms=each.at_ms,
+                        person=each.person,
+                        channel=each.channel,
+                        tries=each.attempt,
+                    )
+                )
 
     async def _count(self, delivery: Delivery, alert: Alert | None) -> None:
         self._metrics.came_to(delivery, alert)
@@ -155,7 +176,7 @@ class Dispatch:
     async def _bury(self, reason: str, detail: str, content: bytes, *, site: str) -> None:
         await self._records.bury(
             DeadLetter(
-                source=SOURCE,
+                source=NOTIFIER_SOURCE,
                 reason=str(reason),
                 detail=detail,
                 sha256=hashlib.sha256(content).hexdigest(),

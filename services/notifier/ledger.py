@@ -14,7 +14,8 @@ from schemas import codec
 from schemas.board import DeadLetter
 from schemas.deliveries import Delivery
 from schemas.errors import InvalidMessage
-from schemas.topics import DEAD_LETTERS, DELIVERIES, partition_of
+from schemas.events import NoticeUndelivered
+from schemas.topics import DEAD_LETTERS, DELIVERIES, EVENTS, partition_of
 
 READ_MS = 500
 _STILL_S = 30.0
@@ -40,6 +41,13 @@ class Ledger:
             for each in deliveries
         ]
         await asyncio.gather(*sent)
+
+    async def report(self, event: NoticeUndelivered) -> None:
+        """Tells the aggregator, which makes an operations alert of it."""
+        key = event.site.encode()
+        await self._producer.send_and_wait(
+            EVENTS.name, codec.encode(event), key=key, partition=partition_of(key, self._partitions)
+        )
 
     async def bury(self, letter: DeadLetter) -> None:
         """A dead letter, for people to find."""

@@ -30,7 +30,7 @@ SETTLED_S = 0.4
 
 SECRET = "whsec_" + base64.b64encode(b"acceptance-of-vigie-32-bytes-ok!").decode()
 QUEUES = (
-    *("plain", "left", "right", "taken", "retried", "busy", "away", "gone", "mailed", "under-way"),
+    *("plain", "left", "right", "taken", "retried", "busy", "away", "gone", "mailed", "under-way", "refused"),
     *("quiet", "ruled", "kill-ingest", "kill-aggregator", "kill-api", "kill-notifier", "kill-kafka"),
 )
 QUIET_SOURCE = "quiet/pbx"
@@ -174,8 +174,9 @@ class Centre:
     def unclaimed(self) -> list[str]:
         return [each for lead in self.leads.values() for each in lead.unclaimed()]
 
-    def mails(self) -> list[EmailMessage]:
-        return list(self.relay.mails)
+    def mails_on(self, queue: str) -> list[EmailMessage]:
+        """Those about a queue, which stands in their subject."""
+        return [mail for mail in self.relay.mails if f"{queue}: " in mail["Subject"]]
 
     async def _deliveries(self, alert_id: str) -> list[tuple[str, str]]:
         found = (await self.alert(alert_id))["deliveries"]

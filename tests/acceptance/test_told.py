@@ -76,6 +76,19 @@ async def test_what_is_not_taken_is_sent_again_under_the_same_id(centre: Centre)
     await lead.told("resolved")
 
 
+async def test_what_is_refused_for_good_is_told_to_the_others(centre: Centre) -> None:
+    """Somebody could not be told: that is an alert on the system, for every lead of the site."""
+    lead = centre.leads["refused"]
+    lead.receiver.script = [Reply(status=404)]
+    await centre.enters("refused", "one")
+    fired = await lead.asked()
+    assert not fired.is_taken
+    await centre.delivered(fired.data["alert_id"], [("fired", "rejected")])
+
+    await centre.leads["plain"].told_of_source("refused/webhook", ["fired"])
+    await centre.answered("refused", "one")
+
+
 async def test_a_receiver_that_asks_to_wait_is_left_alone_meanwhile(centre: Centre) -> None:
     lead = centre.leads["busy"]
     lead.receiver.script = [Reply(status=429, headers={"Retry-After": "2"})]
@@ -120,7 +133,7 @@ async def test_a_mail_goes_out_beside_the_webhook_and_its_end_answers_it(centre:
         alert_id,
         [("fired", "accepted"), ("fired", "delivered"), ("resolved", "accepted"), ("resolved", "delivered")],
     )
-    first, last = centre.mails()
+    first, last = centre.mails_on("mailed")
     assert first["To"] == last["To"] == "mailed@x.test"
     assert last["In-Reply-To"] == first["Message-ID"]
     assert (first["Subject"], last["Subject"]) == (

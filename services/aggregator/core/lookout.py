@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from schemas.board import Alert, Lever
 from schemas.config import QueueConfig
-from schemas.events import INGEST_SOURCE
+from schemas.events import INGEST_SOURCE, NoticeUndelivered
 from schemas.vocabulary import OperationsRule
 from services.aggregator.core.episodes import Wait
 from services.aggregator.core.figure_rules import (
@@ -22,7 +22,13 @@ from services.aggregator.core.figure_rules import (
     measure_window,
 )
 from services.aggregator.core.following import Sight, review
-from services.aggregator.core.operations import INGEST_BEAT_MS, GapSight, SilenceSight, ingest_heard
+from services.aggregator.core.operations import (
+    INGEST_BEAT_MS,
+    FactSight,
+    SilenceSight,
+    channel_source,
+    ingest_heard,
+)
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.rows import Surroundings, state_counts, window_of
 from services.aggregator.core.sources import Heard
@@ -32,6 +38,7 @@ if TYPE_CHECKING:
     from services.aggregator.core.site import Site
 
 _NO_RULE_MS = 1 << 60
+_FACTS = (OperationsRule.LOG_GAP, OperationsRule.NOTICE_UNDELIVERED)
 
 
 class _Rules(NamedTuple):
@@ -110,7 +117,13 @@ class Lookout:
 
     def tell_gap(self, source: str, events: int | None, now_ms: int) -> None:
         """Events are missing from the log (operations.py); None: nobody knows how many."""
-        self._review_gap(source, now_ms, at_ms=now_ms, events=events)
+        self._review_fact(OperationsRule.LOG_GAP, source, now_ms, at_ms=now_ms, value=events)
+
+    def tell_undelivered(self, event: NoticeUndelivered, now_ms: int) -> None:
+        """A notice reached nobody, for good."""
+        source, at_ms = channel_source(event.person, event.channel), event.received_ms
+        rule = OperationsRule.NOTICE_UNDELIVERED
+        self._review_fact(rule, source, max(now_ms, at_ms), at_ms=at_ms, value=event.tries)
 
     def _due(self, now_ms: int) -> set[str]:
         return {
@@ -255,19 +268,26 @@ class Lookout:
         if hearing.sources:
             self._review_source(INGEST_SOURCE, ingest, now_ms, is_sure=True)
         for alert in list(self._site.alerts.open_alerts()):
-            if alert.rule == OperationsRule.LOG_GAP and alert.source is not None:
-                self._review_gap(alert.source, now_ms)
+            if alert.rule in _FACTS and alert.source is not None:
+                self._review_fact(OperationsRule(alert.rule), alert.source, now_ms)
 
     def _review_source(self, source: str, heard: Heard, now_ms: int, *, is_sure: bool) -> None:
         sight = SilenceSight(self._site.id, source, heard, is_sure, self._since_ms, now_ms)
         self._review_operations(OperationsRule.SOURCE_SILENT, source, sight)
 
-    def _review_gap(
-        self, source: str, now_ms: int, *, at_ms: int | None = None, events: int | None = None
+    def _review_fact(
+        self,
+        rule: OperationsRule,
+        source: str,
+        now_ms: int,
+        *,
+        at_ms: int | None = None,
+        value: int | None = None,
     ) -> None:
-        told_ms = self._site.alerts.watch(source, OperationsRule.LOG_GAP).told_ms
-        sight = GapSight(self._site.id, source, told_ms, now_ms, at_ms, events)
-        self._review_operations(OperationsRule.LOG_GAP, source, sight)
+        told_ms = self._site.alerts.watch(source, rule).told_ms
+        is_replaced = rule is OperationsRule.LOG_GAP
+        sight = FactSight(self._site.id, source, rule, told_ms, now_ms, at_ms, value, is_replaced)
+        self._review_operations(rule, source, sight)
 
     def _review_operations(self, rule: OperationsRule, source: str, sight: Sight) -> None:
         flap = self._site.config.flap

@@ -2,7 +2,8 @@
 
 `source_silent`: a source that sends heartbeats of its own has been silent past its limit; for all the
 others ingest speaks, so its silence is one alert. `log_gap`: events are missing from the log, so the
-figures of the last 24 hours may miss them.
+figures of the last 24 hours may miss them. `notice_undelivered`: somebody could not be told of an alert
+by one of their channels; one alert a day for each channel.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,12 @@ from services.aggregator.core.episodes import Span
 from services.aggregator.core.following import Crossing
 from services.aggregator.core.sources import STALE_AFTER_LIVE_MS, Heard
 
-GAP_TOLD_MS = 24 * 3600_000
+TOLD_MS = 24 * 3600_000
+"""How long a fact is told of: as long as a window of a day holds it."""
+_METRICS = {
+    OperationsRule.LOG_GAP: "events_missed",
+    OperationsRule.NOTICE_UNDELIVERED: "notice_tries",
+}
 INGEST_BEAT_MS = 10_000
 """Two of ingest's heartbeats: without any for so long it may be ingest that is silent, not the source."""
 
@@ -79,34 +85,39 @@ class SilenceSight(NamedTuple):
         return {"value": round((self.now_ms - (self.heard.heard_ms or 0)) / 1000, 1)}
 
 
-class GapSight(NamedTuple):
-    """A hole in the log: `events` are missing (None: nobody knows how many), seen at `at_ms`.
+class FactSight(NamedTuple):
+    """Something that happened once, at `at_ms`: events are missing from the log, a notice is undelivered.
 
-    `at_ms` is None at all later looks; `told_ms` is the hole that is told of already. Its alert lasts
-    until a day has passed, somebody closes it, or there is another hole.
+    `at_ms` is None at all later looks; `told_ms` is the fact that is told of already. Its alert lasts
+    until a day has passed or somebody closes it. `is_replaced`: another fact ends it, too, and is told of
+    itself; otherwise one alert tells of all of that day. `value` None: nobody knows how many.
     """
 
     site: str
     source: str
+    rule: OperationsRule
     told_ms: int | None
     now_ms: int
     at_ms: int | None = None
-    events: int | None = None
+    value: int | None = None
+    is_replaced: bool = False
 
     @property
     def turns(self) -> int:
         return 2
 
     def crossing(self, past: Sequence[Span]) -> Crossing | None:
+        if self.at_ms is None or self.now_ms >= self.at_ms + TOLD_MS:
+            return None
         is_known = any(span.told_ms == self.at_ms for span in past)
-        return None if self.at_ms is None or is_known else Crossing(self.at_ms, self.at_ms)
+        return None if is_known else Crossing(self.at_ms, self.at_ms)
 
     def crossed_ms(self, told_ms: int) -> int | None:
         return told_ms
 
     def over_ms(self, from_ms: int) -> int | None:
-        is_another = self.at_ms is not None and self.at_ms > from_ms
-        is_old = self.told_ms is not None and self.now_ms >= self.told_ms + GAP_TOLD_MS
+        is_another = self.is_replaced and self.at_ms is not None and self.at_ms > from_ms
+        is_old = self.told_ms is not None and self.now_ms >= self.told_ms + TOLD_MS
         return self.now_ms if is_another or is_old else None
 
     def passed(self, past: Sequence[Span]) -> Sequence[Span]:
@@ -119,9 +130,9 @@ class GapSight(NamedTuple):
         return _alert(
             self.site,
             self.source,
-            OperationsRule.LOG_GAP,
-            metric="events_missed",
-            value=self.events,
+            self.rule,
+            metric=_METRICS[self.rule],
+            value=self.value,
             threshold=0,
             crossed_ms=crossing.told_ms,
             now_ms=self.now_ms,
@@ -134,6 +145,11 @@ class GapSight(NamedTuple):
 def log_source(partition: int) -> str:
     """The source that a hole in the log is told of."""
     return f"{EVENTS.name}/{partition}"
+
+
+def channel_source(person: str, channel: str) -> str:
+    """The source that a notice which reached nobody is told of: a channel of a person."""
+    return f"{person}/{channel}"
 
 
 def ingest_heard(ingest_ms: int | None, behind_ms: int) -> Heard:

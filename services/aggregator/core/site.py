@@ -86,6 +86,9 @@ class Site:
         if isinstance(event, _COMMANDS):
             self.alerts.command(event)
             return _ACCEPTED
+        if isinstance(event, ev.NoticeUndelivered):
+            self.lookout.tell_undelivered(event, now_ms)
+            return _ACCEPTED
         source = self.hearing.sources.get(event.source) or self.hearing.source(event.source)
         self.sources_changed = True
         if isinstance(event, ev.SourceHeartbeat):

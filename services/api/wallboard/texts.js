@@ -120,6 +120,7 @@ const fr = {
     abandonment: ["abandon", "abandon"], occupancy: ["occupation", "occupation"],
     "agents.available": ["disponibles", "disponibles"], waiting: ["en attente", "en attente"],
     source_age_s: ["source muette", "source muette"], events_missed: ["événements perdus", "événements perdus"],
+    notice_tries: ["alerte non remise, essais", "alerte non remise, essais"],
   },
   limitWord: (value, isFloor) => `${isFloor ? "objectif" : "limite"} ${value}`,
   beyondSince: (value, since, isFloor, isWait) =>
@@ -294,6 +295,7 @@ const en = {
     abandonment: ["abandoned", "abandoned"], occupancy: ["occupancy", "occupancy"],
     "agents.available": ["available", "available"], waiting: ["waiting", "waiting"],
     source_age_s: ["source silent", "source silent"], events_missed: ["events lost", "events lost"],
+    notice_tries: ["notice undelivered, tries", "notice undelivered, tries"],
   },
   limitWord: (value, isFloor) => `${isFloor ? "target" : "limit"} ${value}`,
   beyondSince: (value, since, isFloor, isWait) =>

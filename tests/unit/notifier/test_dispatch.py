@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 from schemas.board import DeadLetter
 from schemas.config import Config
 from schemas.deliveries import Delivery, DeliveryState
+from schemas.events import NoticeUndelivered
 from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox, Try
 from services.notifier.core.retry import GIVE_UP_MS, Outcome
@@ -23,9 +24,13 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.written: list[Delivery] = []
         self.letters: list[DeadLetter] = []
+        self.reports: list[NoticeUndelivered] = []
 
     async def write(self, deliveries: Sequence[Delivery]) -> None:
         self.written += deliveries
+
+    async def report(self, event: NoticeUndelivered) -> None:
+        self.reports.append(event)
 
     async def bury(self, letter: DeadLetter) -> None:
         self.letters.append(letter)
@@ -98,6 +103,14 @@ async def test_what_is_given_up_is_buried_and_counted() -> None:
     assert (letter.source, letter.reason, letter.site) == ("vigie/notifier", "given_up", "paris")
     assert letter.detail == "notice fired of alert 00000000000000a1 to lea by webhook, 1 tries: no connection"
     assert bench.value("vigie_dead_letters_total", reason="given_up") == 1
+    [event] = bench.ledger.reports
+    assert event.id == bench.ledger.written[-1].delivery_id
+    assert (event.source, event.site, event.person, event.channel) == (
+        "vigie/notifier",
+        "paris",
+        "lea",
+        "webhook",
+    )
     assert bench.value("vigie_notices_total", channel="webhook", outcome="given_up") == 1
 
 

@@ -2,7 +2,15 @@
 
 from schemas.board import Alert
 from schemas.config import Config, SiteConfig, SourceConfig
-from schemas.events import API_SOURCE, AlertAcknowledge, AlertResolve, QueueEntered, SourceHeartbeat
+from schemas.events import (
+    API_SOURCE,
+    NOTIFIER_SOURCE,
+    AlertAcknowledge,
+    AlertResolve,
+    NoticeUndelivered,
+    QueueEntered,
+    SourceHeartbeat,
+)
 from schemas.vocabulary import AlertState, Severity
 from services.aggregator.core.alerts import alert_id
 from tests.unit.aggregator.core.test_alerts import brief
@@ -177,3 +185,58 @@ class TestHoleInTheLog:
         watching.partition.tell_gap(1, START_MS + 66_000)
         watching.at(66_000)
         assert brief(told(watching)) == [("firing", 1)]
+
+
+class TestUndeliveredNotice:
+    def test_is_told_once_a_day_for_each_channel_of_a_person(self) -> None:
+        watching = beaten()
+        undelivered(watching, 61_000, "lea", "webhook", tries=64)
+        undelivered(watching, 61_000, "lea", "email", tries=3)
+        undelivered(watching, 70_000, "lea", "webhook", tries=64)
+        watching.at(71_000)
+        alerts = told(watching)
+        assert [(a.rule, a.source, a.value) for a in alerts] == [
+            ("notice_undelivered", "lea/webhook", 64),
+            ("notice_undelivered", "lea/email", 3),
+        ]
+        assert {(a.metric, a.severity, a.queue, a.crossed_ms, a.version) for a in alerts} == {
+            ("notice_tries", Severity.WARNING, "", START_MS + 61_000, 1)
+        }
+        watching.restart(72_000)
+        undelivered(watching, 73_000, "lea", "webhook", tries=64)
+        watching.at(74_000)
+        assert told(watching) == []
+
+    def test_ends_after_a_day_and_the_next_is_told(self) -> None:
+        watching = Watching()
+        watching.tell(QueueEntered, 0, contact="a", queue=QUEUE)
+        undelivered(watching, 0, "lea", "webhook", tries=64)
+        for hour in range(24):
+            watching.at(hour * HOUR)
+        undelivered(watching, 23 * HOUR + 1, "lea", "webhook", tries=64)
+        assert brief(told(watching)) == [("firing", 1)]
+        watching.at(24 * HOUR)
+        assert brief(told(watching)) == [("resolved", 2)]
+        undelivered(watching, 25 * HOUR, "lea", "webhook", tries=2)
+        watching.at(25 * HOUR)
+        assert brief(told(watching)) == [("firing", 1)]
+
+    def test_one_of_the_day_before_is_told_to_nobody(self) -> None:
+        watching = Watching()
+        watching.tell(QueueEntered, 0, contact="a", queue=QUEUE)
+        watching.at(25 * HOUR)
+        undelivered(watching, 0, "lea", "webhook", tries=64, now_ms=25 * HOUR)
+        watching.at(25 * HOUR + 1000)
+        assert told(watching) == []
+
+    def test_it_is_no_source(self) -> None:
+        watching = beaten()
+        undelivered(watching, 61_000, "lea", "webhook", tries=64)
+        assert sorted(watching.partition.sites[SITE].hearing.sources) == ["pbx1"]
+
+
+def undelivered(
+    watching: Watching, at_ms: int, person: str, channel: str, *, tries: int, now_ms: int | None = None
+) -> None:
+    said = {"source": NOTIFIER_SOURCE, "person": person, "channel": channel, "tries": tries}
+    watching.tell(NoticeUndelivered, at_ms, now_ms=now_ms, **said)

@@ -94,6 +94,8 @@ def test_an_alert_on_the_system_itself_names_its_source() -> None:
 
     assert plain(words(silent, Notice.FIRED, CENTRE).line) == "Paris : la source pbx1 se tait depuis 05:20"
     assert words(lost, Notice.FIRED, ENGLISH).subject == "Paris: events are missing from vigie.events"
+    refused = replace(silent, source="lea/webhook", metric="notice_tries", value=64)
+    assert words(refused, Notice.FIRED, ENGLISH).subject == "Paris: nobody could be told by lea/webhook"
 
 
 def test_the_site_is_named_where_there_are_several() -> None:
