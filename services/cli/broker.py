@@ -154,6 +154,7 @@ def properties(folder: Path, ports: Ports) -> str:
 
 
 _LOG4J = """\
+status = off
 appender.file.type = RollingFile
 appender.file.name = file
 appender.file.fileName = {file}

@@ -21,6 +21,7 @@ from schemas.config import Config
 from schemas.errors import Misconfigured, Unavailable
 from services.cli import broker, topics
 from services.cli.demo.data import keep, start_afresh
+from services.cli.disk_watch import watch_disk
 from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
 from services.runtime.clock import now_ms
@@ -85,15 +86,24 @@ async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: c
 
 
 async def _start_and_watch(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
-    if plan.kafka is None:
-        await _in_thread(lambda: (start_afresh if plan.is_fresh else keep)(plan.data))
-    bootstrap = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
+    if plan.kafka is not None:
+        await _start_services(plan, supervisor, plan.kafka)
+        return
+    await _in_thread(lambda: (start_afresh if plan.is_fresh else keep)(plan.data))
+    disk = asyncio.create_task(watch_disk(plan.data))
+    try:
+        bootstrap = await _start_kafka(plan.data, supervisor, locks)
+        await _start_services(plan, supervisor, bootstrap)
+        await watch(bootstrap, supervisor)
+    finally:
+        disk.cancel()
+
+
+async def _start_services(plan: Plan, supervisor: Supervisor, bootstrap: str) -> None:
     await _declare_topics(bootstrap, plan.config.kafka.partitions)
     for name in SERVICES:
         supervisor.start(service(name, plan, bootstrap))
     await _tell_when_ready(plan, supervisor)
-    if plan.kafka is None:
-        await watch(bootstrap, supervisor)
 
 
 async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.ExitStack) -> str:

@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import MutableMapping
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, TextIO, cast
 
 import structlog
@@ -20,6 +21,10 @@ from services.runtime.clock import now_ms
 
 _QUIET = ("aiokafka", "faust", "mode", "uvicorn", "asyncio", "urllib3", "jgo")
 """Libraries whose lines below WARNING say nothing to who runs Vigie."""
+
+REPEATED_EVERY_S = 30.0
+"""A library that says the same again and again is heard so often: a client without its broker tries
+several times a second, and would hide what our own lines say of it."""
 
 
 def set_up(service: str) -> None:
@@ -51,6 +56,7 @@ def set_up(service: str) -> None:
             ],
         )
     )
+    handler.addFilter(_Repeated())
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(level)
     for library in _QUIET:
@@ -68,6 +74,26 @@ class _StandardError:
     def flush(self) -> None:
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.flush()
+
+
+class _Repeated(logging.Filter):
+    """Lets the same sentence of a library through once in a while, then with how often it was said since."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_QUIET):
+            return True
+        key, now_s = (record.name, str(record.msg)), monotonic()
+        said_s, more = self._said.get(key, (-REPEATED_EVERY_S, 0))
+        if now_s - said_s < REPEATED_EVERY_S:
+            self._said[key] = said_s, more + 1
+            return False
+        self._said[key] = now_s, 0
+        record.repeated = more
+        return True
 
 
 def render(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> str:
@@ -100,4 +126,6 @@ def _name_library(_logger: object, _method: str, entry: MutableMapping[str, Any]
     record = entry.get("_record")
     entry["says"] = entry["event"]
     entry["event"] = record.name if record is not None else "library"
+    if repeated := getattr(record, "repeated", 0):
+        entry["repeated"] = repeated
     return entry

@@ -50,6 +50,27 @@ def test_libraries_speak_in_our_lines_from_warning_on(capsys: pytest.CaptureFixt
     assert line.split(" ", 1)[1] == 'warning api aiokafka.client says="lost node 1"'
 
 
+def test_what_a_library_repeats_is_heard_once_in_a_while(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    logs.set_up("api")
+    clock_s = 1000.0
+    monkeypatch.setattr(logs, "monotonic", lambda: clock_s)
+    for _ in range(150):
+        logging.getLogger("aiokafka").error("no connection to node %s", 1)
+        clock_s += 0.25
+    logging.getLogger("ours").error("no connection")
+    logging.getLogger("ours").error("no connection")
+
+    lines = [line.split(" ", 1)[1] for line in capsys.readouterr().err.splitlines()]
+    assert lines == [
+        'error api aiokafka says="no connection to node 1"',
+        'error api aiokafka says="no connection to node 1" repeated=119',
+        'error api ours says="no connection"',
+        'error api ours says="no connection"',
+    ]
+
+
 def test_an_exception_follows_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     logs.set_up("api")
     structlog.get_logger().error("failed", exc_info=ValueError("why"))
