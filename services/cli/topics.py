@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from schemas.errors import Misconfigured, Unavailable
 from schemas.topics import TOPICS, Topic
+from services.runtime.kafka import Kafka, client
+from services.runtime.kafka_trouble import reason
 
 _OK = 0
 _ALREADY_THERE = 36
@@ -42,13 +44,13 @@ def settings_to_align(topic: Topic, found: Mapping[str, str | None]) -> dict[str
     return {name: value for name, value in topic.settings.items() if found.get(name) != value}
 
 
-async def declare(bootstrap: str, partitions: int) -> Declared:
+async def declare(kafka: Kafka, partitions: int) -> Declared:
     """All topics exist afterwards with `partitions` partitions and their settings.
 
     Raises `Misconfigured` with every difference in partition count (nothing is changed then), and
     `Unavailable` when the cluster does not answer or does not let us.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
+    admin = AIOKafkaAdminClient(**client(kafka), request_timeout_ms=15_000)
     try:
         await admin.start()
         declared = await _declare(admin, partitions)
@@ -56,7 +58,7 @@ async def declare(bootstrap: str, partitions: int) -> Declared:
         return declared
     except (KafkaError, OSError) as error:
         what = "does not answer" if isinstance(error, KafkaConnectionError) else "refuses"
-        raise Unavailable(f"Kafka at {bootstrap} {what}: {error}") from error
+        raise Unavailable(f"Kafka at {kafka} {what}: {await reason(kafka, error)}") from error
     finally:
         await admin.close()
 
@@ -139,6 +141,9 @@ async def _align(admin: AIOKafkaAdminClient, topic: Topic) -> dict[str, str]:
 async def settings_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str | None]:
     """Every setting of the topic as the cluster has it now, its own defaults included."""
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    for code, detail, *_ in (resource for answer in answers for resource in answer.resources):
+        if code != _OK:
+            raise for_code(code)(f"{topic}: {detail}")
     return {
         name: value for answer in answers for resource in answer.resources for name, value, *_ in resource[4]
     }

@@ -24,6 +24,7 @@ from services.cli.demo.data import keep, start_afresh
 from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
 from services.runtime.clock import now_ms
+from services.runtime.kafka import Cluster, Kafka
 from services.runtime.listening import from_here
 from services.runtime.process import listen
 
@@ -47,7 +48,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     config: Config
     config_file: Path | None
     data: Path
-    kafka: str | None
+    kafka: Cluster | None
     extra: Callable[[int], Program] | None = None
     is_fresh: bool = False
 
@@ -87,13 +88,13 @@ async def _run(plan: Plan, supervisor: Supervisor, stop: asyncio.Event, locks: c
 async def _start_and_watch(plan: Plan, supervisor: Supervisor, locks: contextlib.ExitStack) -> None:
     if plan.kafka is None:
         await _in_thread(lambda: (start_afresh if plan.is_fresh else keep)(plan.data))
-    bootstrap = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
-    await _declare_topics(bootstrap, plan.config.kafka.partitions)
+    kafka: Kafka = plan.kafka or await _start_kafka(plan.data, supervisor, locks)
+    await _declare_topics(kafka, plan.config.kafka.partitions)
     for name in SERVICES:
-        supervisor.start(service(name, plan, bootstrap))
+        supervisor.start(service(name, plan, str(kafka)))
     await _tell_when_ready(plan, supervisor)
     if plan.kafka is None:
-        await watch(bootstrap, supervisor)
+        await watch(str(kafka), supervisor)
 
 
 async def _start_kafka(data: Path, supervisor: Supervisor, locks: contextlib.ExitStack) -> str:
@@ -134,8 +135,8 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
     return await done
 
 
-async def _declare_topics(bootstrap: str, partitions: int) -> None:
-    declared = await topics.declare(bootstrap, partitions)
+async def _declare_topics(kafka: Kafka, partitions: int) -> None:
+    declared = await topics.declare(kafka, partitions)
     log.info("topics_declared", created=len(declared.created), aligned=len(declared.aligned))
 
 

@@ -137,7 +137,7 @@ def test_a_service_is_run_as_its_command_line_wants_it(overlay: str, on_loopback
         assert command == name
         local = {"/etc/vigie/vigie.toml": str(on_loopback), "$(SLOT)": "1"}
         told = options.parse(name, [local.get(word, word) for word in words])
-        assert told.bootstrap == "vigie-kafka-bootstrap:9092"
+        assert told.kafka.bootstrap == "vigie-kafka-bootstrap:9092"
         assert told.slot == (1 if name == "aggregator" else 0)
 
 
@@ -231,7 +231,7 @@ def test_users_may_do_in_kafka_what_the_code_does(overlay: str) -> None:
         ]
         for name, spec in users.items()
     }
-    assert groups["vigie-aggregator"] == [Settings(bootstrap="", address="", data=Path()).group]
+    assert groups["vigie-aggregator"] == [Settings(kafka="", address="", data=Path()).group]
     assert groups["vigie-notifier"] == [GROUP]
     assert groups["vigie-ingest"] == groups["vigie-api"] == []
 
