@@ -208,7 +208,7 @@ class Worker:
             except KafkaConnectionError as error:
                 detail = await reason(kafka, error)
                 if time.monotonic() > until:
-                    raise Unavailable(f"no Kafka at {kafka}: {detail}") from error
+                    raise Unavailable(f"Kafka at {kafka} {detail}") from error
                 if not is_told:
                     is_told = True
                     log.warning("log_unavailable", bootstrap=kafka, detail=detail)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.errors import KafkaError, for_code
 from msgspec import Struct
 
 from schemas.errors import Misconfigured, Unavailable
@@ -57,8 +57,7 @@ async def declare(kafka: Kafka, partitions: int) -> Declared:
         await _have_coordinator(admin)
         return declared
     except (KafkaError, OSError) as error:
-        what = "does not answer" if isinstance(error, KafkaConnectionError) else "refuses"
-        raise Unavailable(f"Kafka at {kafka} {what}: {await reason(kafka, error)}") from error
+        raise Unavailable(f"Kafka at {kafka} {await reason(kafka, error)}") from error
     finally:
         await admin.close()
 

@@ -3,6 +3,7 @@
 What is wrong with the files is told by setting and in words; nothing of a key is ever told.
 """
 
+import contextlib
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +16,24 @@ _DO_NOT_FIT = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIG
 """OpenSSL's words for another key; the last one for a key of another kind."""
 
 
+class _Parting(ssl.SSLObject):
+    """Says good-bye and does not wait for the answer.
+
+    Kafka gives none when the good-bye reaches it together with a request, which happens whenever a
+    consumer is stopped; the event loop would wait 30 s for it.
+    """
+
+    def unwrap(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            super().unwrap()
+
+
 def create_context(settings: KafkaConfig) -> ssl.SSLContext:
     """A context with the files as they are now. Raises `OSError` (`ssl.SSLError` is one): see `faults_of`."""
     context = ssl.create_default_context(cafile=settings.ca_file)
     # Python 3.13 sets it, and would refuse authorities that Java's keytool made
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    context.sslobject_class = _Parting
     if settings.cert_file:
         # without a password given, Python would ask the terminal for that of an encrypted key
         context.load_cert_chain(settings.cert_file, settings.key_file, password="")

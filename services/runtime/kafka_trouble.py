@@ -28,20 +28,22 @@ _FORBIDDEN = (
 
 
 async def reason(kafka: Kafka, error: BaseException) -> str:
-    """Why a client failed, in words.
+    """What Kafka did to a client that failed: "refuses the login of vigie …".
 
     Of a connection aiokafka says only that there is none: one more is tried, to see what it fails at.
     """
     if isinstance(error, Unavailable):
         return error.detail
     if isinstance(error, _FORBIDDEN):
-        return f"it does not allow us that: {error}"
+        return f"does not allow us that ({error})"
     if isinstance(error, KafkaConnectionError):
         try:
-            return await _refusal(kafka) or str(error)
+            return await _refusal(kafka) or f"does not answer ({error})"
         except Unavailable as unavailable:
             return unavailable.detail
-    return str(error) or type(error).__name__
+    if isinstance(error, OSError | TimeoutError):
+        return f"does not answer ({str(error) or type(error).__name__})"
+    return f"fails: {error}"
 
 
 async def _refusal(kafka: Kafka) -> str | None:
@@ -66,27 +68,29 @@ def _in_words(error: BaseException, kafka: Kafka) -> str | None:
     settings = kafka.settings if isinstance(kafka, Cluster) else KafkaConfig()
     cause = error.__cause__ or error
     if isinstance(cause, SaslAuthenticationFailed):
-        return f"it refuses the login of {settings.user} (wrong user or password, {settings.mechanism})"
+        return f"refuses the login of {settings.user} (wrong user or password, {settings.mechanism})"
     if isinstance(cause, UnsupportedSaslMechanismError):
-        return f"it does not take logins by {settings.mechanism}"
+        return f"does not take logins by {settings.mechanism}"
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is not trusted ({cause.verify_message})"
+        return f"shows a certificate that we do not trust ({cause.verify_message})"
     if isinstance(cause, ssl.SSLError):
         return _of_tls(cause.reason or "TLS failed", settings)
     if isinstance(cause, EOFError):
         return _of_hanging_up(settings)
+    if isinstance(cause, ConnectionResetError | ConnectionAbortedError) and settings.tls_in_force:
+        return "hangs up: does it speak TLS on this port?"
     return None
 
 
 def _of_tls(said: str, settings: KafkaConfig) -> str:
     if "ALERT" not in said:
-        return f"it does not speak TLS there ({said})"
+        return f"does not speak TLS there ({said})"
     whose = f"the certificate of {settings.cert_file}" if settings.cert_file else "us without a certificate"
-    return f"it refuses {whose} ({said})"
+    return f"refuses {whose} ({said})"
 
 
 def _of_hanging_up(settings: KafkaConfig) -> str:
     if not settings.tls_in_force:
-        return "it hangs up: does it ask for TLS ([kafka] tls)?"
+        return "hangs up: does it ask for TLS ([kafka] tls)?"
     wants = "another login" if settings.user else "a login ([kafka] user) or a certificate (cert_file)"
-    return f"it hangs up: does it ask for {wants}?"
+    return f"hangs up: does it ask for {wants}?"

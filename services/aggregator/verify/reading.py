@@ -89,7 +89,7 @@ async def reader(kafka: Kafka, seen: Seen) -> AsyncIterator[Reader]:
         try:
             await consumer.start()
         except KafkaConnectionError as error:
-            raise Unavailable(f"no Kafka at {kafka}: {await reason(kafka, error)}") from error
+            raise Unavailable(f"Kafka at {kafka} {await reason(kafka, error)}") from error
         yield Reader(consumer, seen)
     finally:
         await consumer.stop()
