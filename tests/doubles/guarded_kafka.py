@@ -36,11 +36,11 @@ def certificate(name: str) -> KafkaConfig:
 
 
 class GuardedKafka:
-    """`login` and `mutual` are its addresses. Use it in `with`."""
+    """`login` and `mutual` are its addresses; `controller` is Kafka's own, in clear. Use it in `with`."""
 
     def __init__(self, folder: Path) -> None:
         ports = broker.free_ports(3)
-        self.login, self.mutual, self._controller = (f"127.0.0.1:{port}" for port in ports)
+        self.login, self.mutual, self.controller = (f"127.0.0.1:{port}" for port in ports)
         self._log = folder / "kafka.log"
         self._settings = folder / "server.properties"
         (folder / "kafka.pem").write_text(Path(KEY).read_text() + (FILES / "kafka.pem").read_text())
@@ -107,9 +107,9 @@ class GuardedKafka:
 
     def _guards(self, folder: Path) -> dict[str, str]:
         """What makes an embedded Kafka's settings those of one that asks."""
-        listeners = {"LOGIN": self.login, "MUTUAL": self.mutual, "CONTROLLER": self._controller}
+        listeners = {"LOGIN": self.login, "MUTUAL": self.mutual, "CONTROLLER": self.controller}
         return {
-            "controller.quorum.bootstrap.servers": self._controller,
+            "controller.quorum.bootstrap.servers": self.controller,
             "listeners": ",".join(f"{name}://{address}" for name, address in listeners.items()),
             "listener.security.protocol.map": "CONTROLLER:PLAINTEXT,LOGIN:SASL_SSL,MUTUAL:SSL",
             "inter.broker.listener.name": "MUTUAL",

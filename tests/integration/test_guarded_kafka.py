@@ -69,6 +69,8 @@ async def test_all_of_vigie_works_by_login(kafka: GuardedKafka, tmp_path: Path) 
         with _vigie("up", file, WORD=PASSWORD) as system:
             await asyncio.to_thread(system.wait_for, "Wallboard: ")
             await _is_of_use(told.addresses, receiver, queue="login")
+            with _vigie("verify", file, WORD=PASSWORD) as verifying:
+                assert await asyncio.to_thread(verifying.wait_for_end) == 0, verifying.lines
             system.process.send_signal(signal.SIGTERM)
             assert await asyncio.to_thread(system.wait_for_end) == 0
         assert PASSWORD not in "\n".join(system.lines)
@@ -142,36 +144,52 @@ def _login(**other: Any) -> KafkaConfig:
     return KafkaConfig(**({"ca_file": CA, "user": OPERATOR, "password_env": "WORD"} | other))
 
 
-@pytest.mark.parametrize(
-    ("of", "why"),
-    [
-        (
-            lambda kafka: Cluster(kafka.login, _login(user="eve"), _WORD),
-            "refuses the login of eve (wrong user",
-        ),
-        (
-            lambda kafka: Cluster(kafka.login, _login(mechanism="PLAIN"), _WORD),
-            "does not take logins by PLAIN",
-        ),
-        (
-            lambda kafka: Cluster(kafka.login, _login(ca_file=str(OTHERS / "certificate.pem")), _WORD),
-            "shows a certificate that we do not trust (unable to get local issuer certificate)",
-        ),
-        (lambda kafka: kafka.login, "hangs up: does it ask for TLS ([kafka] tls)?"),
-        (lambda kafka: Cluster(kafka.login, KafkaConfig(ca_file=CA)), "hangs up: does it ask for a login"),
-        (lambda kafka: Cluster(kafka.mutual, KafkaConfig(ca_file=CA)), "refuses us without a certificate ("),
-        (
-            lambda kafka: Cluster(kafka.mutual, _stranger()),
-            f"refuses the certificate of {OTHERS}/certificate.pem",
-        ),
-    ],
-)
-async def test_who_is_refused_is_told_why(
-    kafka: GuardedKafka, of: Callable[[GuardedKafka], Kafka], why: str
-) -> None:
-    with pytest.raises(Unavailable) as refused:
-        await declare(of(kafka), 4)
-    assert refused.value.detail.startswith(f"Kafka at {of(kafka)} {why}")
+_REFUSED: dict[str, tuple[Callable[[GuardedKafka], Kafka], str]] = {
+    "unknown user": (
+        lambda kafka: Cluster(kafka.login, _login(user="eve"), _WORD),
+        "refuses the login of eve (wrong user or password, SCRAM-SHA-512)",
+    ),
+    "another mechanism": (
+        lambda kafka: Cluster(kafka.login, _login(mechanism="PLAIN"), _WORD),
+        "does not take logins by PLAIN",
+    ),
+    "another authority": (
+        lambda kafka: Cluster(kafka.login, _login(ca_file=str(OTHERS / "certificate.pem")), _WORD),
+        "shows a certificate that we do not trust (unable to get local issuer certificate)",
+    ),
+    "no TLS": (lambda kafka: kafka.login, "hangs up: does it ask for TLS ([kafka] tls)?"),
+    "TLS where there is none": (
+        lambda kafka: Cluster(kafka.controller, KafkaConfig(ca_file=CA)),
+        "hangs up: does it speak TLS on this port?",
+    ),
+    "no login": (
+        lambda kafka: Cluster(kafka.login, KafkaConfig(ca_file=CA)),
+        "hangs up: does it ask for a lo",
+    ),
+    "no certificate": (
+        lambda kafka: Cluster(kafka.mutual, KafkaConfig(ca_file=CA)),
+        "refuses us without a certificate (",
+    ),
+    "a stranger's certificate": (
+        lambda kafka: Cluster(kafka.mutual, _stranger()),
+        f"refuses the certificate of {OTHERS}/certificate.pem (",
+    ),
+}
+
+
+@pytest.mark.parametrize("who", _REFUSED)
+async def test_who_is_refused_is_told_why(kafka: GuardedKafka, who: str) -> None:
+    refused, why = _REFUSED[who]
+
+    with pytest.raises(Unavailable) as told:
+        await declare(refused(kafka), 4)
+    assert told.value.detail.startswith(f"Kafka at {refused(kafka)} {why}")
+
+
+async def test_who_may_not_make_topics_is_told_which(kafka: GuardedKafka) -> None:
+    with pytest.raises(Unavailable) as told:
+        await declare(Cluster(kafka.mutual, certificate("vigie-user-api")), 4)
+    assert "does not allow us that ([Error 29] TopicAuthorizationFailedError: vigie." in told.value.detail
 
 
 def _stranger() -> KafkaConfig:
