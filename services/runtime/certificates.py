@@ -19,7 +19,7 @@ _DO_NOT_FIT = {"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIG
 class _Parting(ssl.SSLObject):
     """Says good-bye and does not wait for the answer.
 
-    Kafka gives none when the good-bye reaches it together with a request, which happens whenever a
+    Kafka gives none when the good-bye reaches it together with a request, as it may whenever a
     consumer is stopped; the event loop would wait 30 s for it.
     """
 

@@ -83,6 +83,8 @@ def _in_words(error: BaseException, kafka: Kafka) -> str | None:
 
 
 def _of_tls(said: str, settings: KafkaConfig) -> str:
+    if "PROTOCOL" in said:
+        return f"speaks other versions of TLS than we do ({said})"
     if "ALERT" not in said:
         return f"does not speak TLS there ({said})"
     whose = f"the certificate of {settings.cert_file}" if settings.cert_file else "us without a certificate"

@@ -22,6 +22,7 @@ from services.runtime.kafka import Cluster, Kafka
 from tests.doubles.guarded_kafka import CA, FILES, KEY, OPERATOR, PASSWORD, GuardedKafka, certificate
 from tests.doubles.receiver import Receiver, receiving
 from tests.doubles.started import PATIENCE_S, Started
+from tests.integration.crash_worker import WorkerProcess
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
@@ -138,6 +139,19 @@ def test_a_wrong_password_is_told_once_by_everybody_and_nobody_tells_the_passwor
     said = [line for each in (up, *processes.values()) for line in each.lines]
     assert sum("log_unavailable" in line for line in said) == len(SERVICES)
     assert not any(WRONG in line for line in said)
+
+
+def test_a_worker_that_is_refused_ends_when_its_patience_does_and_says_why(
+    kafka: GuardedKafka, tmp_path: Path
+) -> None:
+    worker = WorkerProcess(kafka.login, tmp_path, patience_s=0.5)
+    worker.start()
+    try:
+        assert worker.running.wait(PATIENCE_S) == 1
+    finally:
+        worker.end(signal.SIGKILL)
+    [failed] = [line for line in worker.log.read_text().splitlines() if " worker_failed " in line]
+    assert f"Kafka at {kafka.login} hangs up: does it ask for TLS ([kafka] tls)?" in failed
 
 
 def _login(**other: Any) -> KafkaConfig:
