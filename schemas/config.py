@@ -45,10 +45,36 @@ KeyUse = Literal["ingest", "board", "operator"]
 
 
 class KafkaConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`bootstrap` left out: the embedded broker."""
+    """`bootstrap` left out: the embedded broker, which has neither TLS nor users.
+
+    `tls` left out: on as soon as anything of TLS or of a login is given. `ca_file` left out: the
+    authorities of the system. `key_file` left out: the key is in `cert_file`.
+    """
 
     bootstrap: str | None = None
     partitions: Annotated[int, Meta(ge=1, le=1000)] = 4
+    tls: bool | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    user: str | None = None
+    password_env: str | None = None
+    password_file: str | None = None
+    mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+
+    @property
+    def tls_in_force(self) -> bool:
+        if self.tls is not None:
+            return self.tls
+        given = (
+            self.ca_file,
+            self.cert_file,
+            self.key_file,
+            self.user,
+            self.password_env,
+            self.password_file,
+        )
+        return any(given)
 
 
 class HttpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

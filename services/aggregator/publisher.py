@@ -14,6 +14,7 @@ from schemas.board import DeadLetter
 from schemas.codec import encode
 from schemas.topics import DEAD_LETTERS, SNAPSHOTS
 from services.aggregator.folding import Publication
+from services.runtime.kafka import Kafka, client
 
 _BATCH_BYTES = 512 * 1024
 """Below the smallest max.message.bytes of the topics we write to (1 MiB)."""
@@ -64,10 +65,10 @@ def applied_of(record: ConsumerRecord) -> int | None:
     return None
 
 
-def create_producer(bootstrap: str) -> AIOKafkaProducer:
+def create_producer(kafka: Kafka) -> AIOKafkaProducer:
     """A producer of its own, with smaller batches than the state's."""
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client(kafka),
         acks="all",
         enable_idempotence=True,
         max_batch_size=_BATCH_BYTES,

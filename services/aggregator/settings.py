@@ -7,6 +7,7 @@ a killed worker is back in its slot at once, a frozen one loses its partitions a
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.runtime.kafka import Kafka
 from services.runtime.options import Options
 
 
@@ -14,7 +15,7 @@ from services.runtime.options import Options
 class Settings:
     """`slot` tells the workers of `group` apart and is the same after a restart.
 
-    bootstrap          host:port of Kafka (or several, with commas)
+    kafka              where Kafka is, and as whom we speak with it
     address            host:port of /metrics and /health
     data               folder for what Faust wants to have one for
     session_s          without a sign of life for so long, the group gives our partitions away
@@ -25,7 +26,7 @@ class Settings:
     joining_patience_s how long we may be without an assignment before the process ends
     """
 
-    bootstrap: str
+    kafka: Kafka
     address: str
     data: Path
     group: str = "vigie-aggregator"
@@ -48,7 +49,7 @@ class Settings:
 def read(options: Options) -> Settings:
     """The settings that follow from the command line and the file."""
     return Settings(
-        bootstrap=options.bootstrap,
+        kafka=options.kafka,
         address=options.config.http.aggregator,
         data=options.data / "aggregator",
         slot=options.slot,

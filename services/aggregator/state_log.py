@@ -24,6 +24,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from schemas.errors import InvalidMessage, Unavailable, VigieError
 from schemas.topics import FLUSH_MAX_BYTES, STATE
 from services.aggregator.folding import StateRecord
+from services.runtime.kafka import Kafka, client
 
 log = structlog.get_logger()
 
@@ -74,9 +75,9 @@ class Loaded:
 class StateLog:
     """Reads and appends; keeps for each loaded partition the offset where its next record belongs."""
 
-    def __init__(self, producer: AIOKafkaProducer, bootstrap: str) -> None:
+    def __init__(self, producer: AIOKafkaProducer, kafka: Kafka) -> None:
         self._producer = producer
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._next: dict[int, int] = {}
 
     async def load(self, numbers: Iterable[int]) -> dict[int, Loaded]:
@@ -86,7 +87,7 @@ class StateLog:
         """
         tps = {TopicPartition(STATE.name, number): Loaded() for number in numbers}
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
+            **client(self._kafka),
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -118,10 +119,10 @@ class StateLog:
         self._next[number] = base + len(changes)
 
 
-def create_producer(bootstrap: str) -> AIOKafkaProducer:
+def create_producer(kafka: Kafka) -> AIOKafkaProducer:
     """A producer whose batches hold a whole flush; retries by itself, never twice, never out of order."""
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client(kafka),
         acks="all",
         enable_idempotence=True,
         # the topic's max.message.bytes counts the batch with its header, so stay below it

@@ -26,6 +26,8 @@ from services.aggregator.lease import Lease, LeaseLost
 from services.aggregator.metrics import Metrics
 from services.aggregator.settings import Settings
 from services.aggregator.watchdog import Watchdog
+from services.runtime.kafka import client
+from services.runtime.kafka_trouble import reason
 from services.runtime.keys import Denied, bearer, keyring, refuse_scrape
 from services.runtime.process import serve
 
@@ -58,9 +60,9 @@ class Worker:
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._consumer = _create_consumer(settings)
-        self._state_producer = state_log.create_producer(settings.bootstrap)
-        self._producer = publisher.create_producer(settings.bootstrap)
-        states = state_log.StateLog(self._state_producer, settings.bootstrap)
+        self._state_producer = state_log.create_producer(settings.kafka)
+        self._producer = publisher.create_producer(settings.kafka)
+        states = state_log.StateLog(self._state_producer, settings.kafka)
         self._lease = Lease(self._consumer, session_s=settings.session_s, patience_s=settings.patience_s)
         self._holdings = Holdings(
             settings=settings,
@@ -197,14 +199,19 @@ class Worker:
 
     async def _connect(self, client: AIOKafkaConsumer | AIOKafkaProducer) -> None:
         """Starts a client; tries again while the broker is away, for a bounded time, or until `stop`."""
+        kafka, is_told = self._settings.kafka, False
         until = time.monotonic() + self._settings.patience_s
         while not self._stop.is_set():
             try:
                 await client.start()
                 return
             except KafkaConnectionError as error:
+                detail = await reason(kafka, error)
                 if time.monotonic() > until:
-                    raise Unavailable(f"no Kafka at {self._settings.bootstrap}") from error
+                    raise Unavailable(f"Kafka at {kafka} {detail}") from error
+                if not is_told:
+                    is_told = True
+                    log.warning("log_unavailable", bootstrap=kafka, detail=detail)
                 await asyncio.sleep(0.5)
 
     async def _check_topics(self) -> None:
@@ -267,7 +274,7 @@ async def _bounded(close: Callable[[], Coroutine[None, None, None]]) -> None:
 
 def _create_consumer(settings: Settings) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
-        bootstrap_servers=settings.bootstrap,
+        **client(settings.kafka),
         group_id=settings.group,
         group_instance_id=settings.member,
         client_id=settings.member,

@@ -30,11 +30,11 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     board = Board()
     hub = Hub(board, epoch=uuid.uuid4().hex, clock=now_ms, on_sent=metrics.lag.observe)
     metrics.registry.register(BoardCollector(board, hub, now_ms, options.config))
-    command_log = KafkaCommandLog(options.bootstrap)
+    command_log = KafkaCommandLog(options.kafka)
     commands = Commands(command_log, clock=now_ms)
     deliveries = Deliveries()
     consumer = Consumer(
-        options.bootstrap,
+        options.kafka,
         board,
         hub=hub,
         commands=commands,

@@ -10,6 +10,7 @@ from schemas import codec
 from schemas.errors import Unavailable
 from schemas.events import AlertCommand
 from schemas.topics import EVENTS, partition_of
+from services.runtime.kafka import Kafka, client
 
 WRITE_S = 4.0
 """A command the log has not taken by then is given up: nobody wants it to arrive much later."""
@@ -20,8 +21,8 @@ log = structlog.get_logger()
 class KafkaCommandLog:
     """Connects with the first command and again after each failure; `close` ends it."""
 
-    def __init__(self, bootstrap: str, *, write_s: float = WRITE_S) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: Kafka, *, write_s: float = WRITE_S) -> None:
+        self._kafka = kafka
         self._write_s = write_s
         self._producer: AIOKafkaProducer | None = None
         self._lock = asyncio.Lock()
@@ -37,7 +38,7 @@ class KafkaCommandLog:
                 place = partition_of(key, len(partitions))
                 is_sent = True
                 await producer.send_and_wait(EVENTS.name, codec.encode(command), key=key, partition=place)
-        except (KafkaError, OSError, TimeoutError) as error:
+        except (KafkaError, OSError, TimeoutError, Unavailable) as error:
             log.warning(
                 "command_not_written", command=command.command, detail=str(error) or type(error).__name__
             )
@@ -59,7 +60,7 @@ class KafkaCommandLog:
         async with self._lock:
             if self._producer is None:
                 producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
+                    **client(self._kafka),
                     client_id="vigie-api",
                     acks="all",
                     request_timeout_ms=round(self._write_s * 1000),

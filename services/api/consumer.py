@@ -16,13 +16,15 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import codec
-from schemas.errors import InvalidMessage
+from schemas.errors import InvalidMessage, Unavailable
 from schemas.topics import ALERTS, DELIVERIES, SNAPSHOTS
 from services.api.board import Board
 from services.api.commands import Commands
 from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import Metrics
+from services.runtime.kafka import Kafka, client
+from services.runtime.kafka_trouble import reason
 
 POLL_MS = 500
 SILENCE_MS = 3000
@@ -45,7 +47,7 @@ class Consumer:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: Kafka,
         board: Board,
         *,
         hub: Hub,
@@ -54,7 +56,7 @@ class Consumer:
         metrics: Metrics,
         clock: Callable[[], int],
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._board = board
         self._hub = hub
         self._commands = commands
@@ -68,7 +70,7 @@ class Consumer:
 
     def missing(self) -> list[str]:
         """One sentence each; empty when the board is loaded and the broker answers."""
-        faults = [] if self._trouble is None else [f"broker: Kafka at {self._bootstrap}: {self._trouble}"]
+        faults = [] if self._trouble is None else [f"broker: Kafka at {self._kafka}: {self._trouble}"]
         return faults if self._is_loaded else [*faults, "board: not loaded yet"]
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -81,8 +83,8 @@ class Consumer:
                     await self._read(consumer, stop)
             except UnknownTopicOrPartitionError:
                 self._away("its topics are not declared yet (`vigie topics`)", is_first=attempt == 0)
-            except (KafkaError, OSError, TimeoutError) as error:
-                self._away(_said(error), is_first=attempt == 0)
+            except (KafkaError, OSError, TimeoutError, Unavailable) as error:
+                self._away(await reason(self._kafka, error), is_first=attempt == 0)
             if not stop.is_set():
                 await _pause(RETRY_S[min(attempt, len(RETRY_S) - 1)], stop)
                 attempt += 1
@@ -94,7 +96,7 @@ class Consumer:
             SNAPSHOTS.name,
             ALERTS.name,
             DELIVERIES.name,
-            bootstrap_servers=self._bootstrap,
+            **client(self._kafka),
             client_id="vigie-api",
             group_id=None,
             enable_auto_commit=False,
@@ -156,7 +158,7 @@ class Consumer:
                 for part in ends:  # the end may be what compaction left empty: no record leads there
                     self._positions[part] = await consumer.position(part)
         except (KafkaError, OSError, TimeoutError) as error:
-            self._away(_said(error), is_first=self._trouble is None)
+            self._away(await reason(self._kafka, error), is_first=self._trouble is None)
             return False
         self._there()
         self._load_if_at_end()
@@ -198,12 +200,12 @@ class Consumer:
     def _there(self) -> None:
         if self._trouble is not None:
             self._trouble = None
-            log.info("log_connected", bootstrap=self._bootstrap)
+            log.info("log_connected", bootstrap=self._kafka)
 
     def _away(self, detail: str, *, is_first: bool) -> None:
         self._trouble = detail
         if is_first:
-            log.warning("log_unavailable", bootstrap=self._bootstrap, detail=detail)
+            log.warning("log_unavailable", bootstrap=self._kafka, detail=detail)
 
 
 def _partitions(consumer: Any, topic: str) -> list[TopicPartition]:

@@ -21,6 +21,7 @@ from services.cli.demo.data import own_folder
 from services.runtime import config as configuration
 from services.runtime import log as logs
 from services.runtime import own_key
+from services.runtime.kafka import cluster
 from services.runtime.listening import from_here
 from services.runtime.options import add_arguments, default_data, file_in_force, parse
 
@@ -151,11 +152,12 @@ def _run_system(
     from services.cli.up import Plan, up  # what it imports takes a second, which `check` need not wait for
 
     logs.set_up("up")
+    bootstrap = arguments.kafka or config.kafka.bootstrap
     plan = Plan(
         config=config,
         config_file=file.resolve() if file else None,
         data=(arguments.data or default_data()).resolve(),
-        kafka=arguments.kafka or config.kafka.bootstrap,
+        kafka=cluster(config.kafka, bootstrap, os.environ) if bootstrap else None,
         extra=extra,
         is_fresh=extra is not None,
     )
@@ -169,7 +171,7 @@ def _topics(arguments: argparse.Namespace) -> int:
         f"--{name}={value}" for name in ("config", "data", "kafka") if (value := getattr(arguments, name))
     ]
     options = parse("topics", words)
-    declared = asyncio.run(declare(options.bootstrap, options.config.kafka.partitions))
+    declared = asyncio.run(declare(options.kafka, options.config.kafka.partitions))
     for topic in declared.created:
         print(f"{topic}: created")
     for topic, settings in declared.aligned.items():

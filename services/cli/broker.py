@@ -25,6 +25,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import Misconfigured, Unavailable
 from services.cli import jars as kafka_jars
 from services.cli import quick_start
+from services.runtime.kafka import Kafka, client
 
 READY_S = 90.0
 """Far above what Kafka takes (3 to 6 s): on a machine that does much else it may take ten times that."""
@@ -227,11 +228,11 @@ def _write(path: Path, content: bytes) -> None:
     partial.replace(path)
 
 
-async def answers(bootstrap: str) -> bool:
+async def answers(kafka: Kafka) -> bool:
     """Whether the cluster answers a request for its brokers, and has one."""
-    if not any(_listens(address) for address in bootstrap.split(",")):
+    if not any(_listens(address) for address in str(kafka).split(",")):
         return False  # aiokafka would log each refused connection
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000)
+    admin = AIOKafkaAdminClient(**client(kafka), request_timeout_ms=2000)
     try:
         await admin.start()
         return bool((await admin.describe_cluster())["brokers"])

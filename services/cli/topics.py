@@ -9,11 +9,13 @@ from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaConnectionError, KafkaError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
 from msgspec import Struct
 
 from schemas.errors import Misconfigured, Unavailable
 from schemas.topics import TOPICS, Topic
+from services.runtime.kafka import Kafka, client
+from services.runtime.kafka_trouble import reason
 
 _OK = 0
 _ALREADY_THERE = 36
@@ -42,21 +44,20 @@ def settings_to_align(topic: Topic, found: Mapping[str, str | None]) -> dict[str
     return {name: value for name, value in topic.settings.items() if found.get(name) != value}
 
 
-async def declare(bootstrap: str, partitions: int) -> Declared:
+async def declare(kafka: Kafka, partitions: int) -> Declared:
     """All topics exist afterwards with `partitions` partitions and their settings.
 
     Raises `Misconfigured` with every difference in partition count (nothing is changed then), and
     `Unavailable` when the cluster does not answer or does not let us.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=15_000)
+    admin = AIOKafkaAdminClient(**client(kafka), request_timeout_ms=15_000)
     try:
         await admin.start()
         declared = await _declare(admin, partitions)
         await _have_coordinator(admin)
         return declared
     except (KafkaError, OSError) as error:
-        what = "does not answer" if isinstance(error, KafkaConnectionError) else "refuses"
-        raise Unavailable(f"Kafka at {bootstrap} {what}: {error}") from error
+        raise Unavailable(f"Kafka at {kafka} {await reason(kafka, error)}") from error
     finally:
         await admin.close()
 
@@ -90,6 +91,8 @@ async def _have_coordinator(admin: AIOKafkaAdminClient) -> None:
     for _ in range(100):
         try:
             await admin.find_coordinator("vigie")
+        except GroupAuthorizationFailedError:
+            return  # whoever may ask makes it
         except KafkaError:
             await asyncio.sleep(0.1)
         else:
@@ -139,6 +142,9 @@ async def _align(admin: AIOKafkaAdminClient, topic: Topic) -> dict[str, str]:
 async def settings_of(admin: AIOKafkaAdminClient, topic: str) -> dict[str, str | None]:
     """Every setting of the topic as the cluster has it now, its own defaults included."""
     answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
+    for code, detail, *_ in (resource for answer in answers for resource in answer.resources):
+        if code != _OK:
+            raise for_code(code)(f"{topic}: {detail}")
     return {
         name: value for answer in answers for resource in answer.resources for name, value, *_ in resource[4]
     }

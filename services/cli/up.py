@@ -25,6 +25,7 @@ from services.cli.disk_watch import watch_disk
 from services.cli.kafka_watch import watch
 from services.cli.supervise import Program, Supervisor
 from services.runtime.clock import now_ms
+from services.runtime.kafka import Cluster, Kafka
 from services.runtime.listening import from_here
 from services.runtime.process import listen
 
@@ -48,7 +49,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     config: Config
     config_file: Path | None
     data: Path
-    kafka: str | None
+    kafka: Cluster | None
     extra: Callable[[int], Program] | None = None
     is_fresh: bool = False
 
@@ -99,10 +100,10 @@ async def _start_and_watch(plan: Plan, supervisor: Supervisor, locks: contextlib
         disk.cancel()
 
 
-async def _start_services(plan: Plan, supervisor: Supervisor, bootstrap: str) -> None:
-    await _declare_topics(bootstrap, plan.config.kafka.partitions)
+async def _start_services(plan: Plan, supervisor: Supervisor, kafka: Kafka) -> None:
+    await _declare_topics(kafka, plan.config.kafka.partitions)
     for name in SERVICES:
-        supervisor.start(service(name, plan, bootstrap))
+        supervisor.start(service(name, plan, str(kafka)))
     await _tell_when_ready(plan, supervisor)
 
 
@@ -144,8 +145,8 @@ async def _in_thread(work: Callable[[], _T]) -> _T:
     return await done
 
 
-async def _declare_topics(bootstrap: str, partitions: int) -> None:
-    declared = await topics.declare(bootstrap, partitions)
+async def _declare_topics(kafka: Kafka, partitions: int) -> None:
+    declared = await topics.declare(kafka, partitions)
     log.info("topics_declared", created=len(declared.created), aligned=len(declared.aligned))
 
 

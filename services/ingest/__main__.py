@@ -37,7 +37,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
 
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
-    publisher = Publisher(options.bootstrap, metrics=metrics)
+    publisher = Publisher(options.kafka, metrics=metrics)
     door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))
     app = create_app(
         publisher=publisher,
@@ -64,7 +64,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
                         stop=stop,
                         past=partial(
                             past.read,
-                            bootstrap=options.bootstrap,
+                            kafka=options.kafka,
                             site=source.site,
                             sources=sources.peers(source, adapted),
                             clock=now_ms,

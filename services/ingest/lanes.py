@@ -15,6 +15,9 @@ from aiokafka.errors import KafkaError
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from schemas.errors import Unavailable
+from services.runtime.kafka import Kafka
+from services.runtime.kafka import client as client_of
+from services.runtime.kafka_trouble import reason
 
 BATCH_BYTES = 900_000
 """Of one RecordBatch, below the broker's usual `message.max.bytes` (1 MiB)."""
@@ -182,10 +185,10 @@ async def _end(producer: AIOKafkaProducer) -> None:
     await producer.stop()
 
 
-async def connect(bootstrap: str, *, topics: Sequence[str], client: str) -> Session:
+async def connect(kafka: Kafka, *, topics: Sequence[str], client: str) -> Session:
     """A session that may write to `topics`. Raises `Unavailable` when Kafka or a topic is not there."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap,
+        **client_of(kafka),
         client_id=client,
         acks="all",
         enable_idempotence=True,
@@ -201,6 +204,6 @@ async def connect(bootstrap: str, *, topics: Sequence[str], client: str) -> Sess
     except BaseException as error:
         await Session(producer, partitions={}).abandon()
         if isinstance(error, KafkaError | TimeoutError | OSError):
-            raise Unavailable(f"Kafka does not answer ({type(error).__name__})") from error
+            raise Unavailable(await reason(kafka, error)) from error
         raise
     return Session(producer, partitions=partitions)

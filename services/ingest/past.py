@@ -18,6 +18,8 @@ from schemas import codec
 from schemas.errors import InvalidMessage, Unavailable
 from schemas.events import AnyEvent
 from schemas.topics import EVENTS, partition_of
+from services.runtime.kafka import Kafka, client
+from services.runtime.kafka_trouble import reason
 
 REACH_MS = 86_400_000
 """How old a record may be: as long as who counts keeps a talk without an end (docs/decisions/0009, 15)."""
@@ -43,7 +45,7 @@ log = structlog.get_logger()
 async def read(
     take: Take,
     *,
-    bootstrap: str,
+    kafka: Kafka,
     site: str,
     sources: Collection[str],
     clock: Callable[[], int],
@@ -54,10 +56,10 @@ async def read(
     start_s, attempt = time.monotonic(), 0
     while True:
         try:
-            await reading.go_on(bootstrap)
+            await reading.go_on(kafka)
         except (KafkaError, Unavailable, OSError, TimeoutError) as error:
             if attempt == 0:
-                log.warning("past_not_read", site=site, detail=str(error) or type(error).__name__)
+                log.warning("past_not_read", site=site, detail=await reason(kafka, error))
             await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
             attempt += 1
         else:
@@ -92,11 +94,11 @@ class _Reading:
         self._position: int | None = None
         self._end = 0
 
-    async def go_on(self, bootstrap: str) -> None:
+    async def go_on(self, kafka: Kafka) -> None:
         """Reads to the end. Raises `Unavailable`, `TimeoutError` or what aiokafka raises."""
         consumer = AIOKafkaConsumer(
             EVENTS.name,
-            bootstrap_servers=bootstrap,
+            **client(kafka),
             client_id="vigie-ingest-past",
             group_id=None,
             enable_auto_commit=False,

@@ -21,6 +21,7 @@ from schemas.vocabulary import Reason
 from services.ingest.buffer import Buffer
 from services.ingest.lanes import Record, Session, connect
 from services.ingest.metrics import Metrics
+from services.runtime.kafka import Kafka
 
 ANSWER_S = 4.0
 """How long `send` waits for the log."""
@@ -47,13 +48,13 @@ class Publisher:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: Kafka,
         *,
         metrics: Metrics,
         capacity: int = BUFFER_EVENTS,
         answer_s: float = ANSWER_S,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._metrics = metrics
         self._answer_s = answer_s
         self._session: Session | None = None
@@ -161,11 +162,11 @@ class Publisher:
         while True:
             try:
                 session = await connect(
-                    self._bootstrap, topics=(EVENTS.name, DEAD_LETTERS.name), client="vigie-ingest"
+                    self._kafka, topics=(EVENTS.name, DEAD_LETTERS.name), client="vigie-ingest"
                 )
             except Unavailable as error:
                 if attempt == 0:
-                    log.warning("log_unavailable", bootstrap=self._bootstrap, detail=error.detail)
+                    log.warning("log_unavailable", bootstrap=self._kafka, detail=error.detail)
                 await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
                 attempt += 1
             else:
@@ -174,14 +175,14 @@ class Publisher:
 
     async def _use(self, session: Session) -> None:
         """Lets everybody write by `session` until it is lost, or we are told to end."""
-        log.info("log_connected", bootstrap=self._bootstrap, partitions=session.partitions[EVENTS.name])
+        log.info("log_connected", bootstrap=self._kafka, partitions=session.partitions[EVENTS.name])
         self._sites.clear()
         self._session = session
         self._connected.set()
         self._metrics.log_up.set(1)
         try:
             await session.lost.wait()
-            log.warning("log_lost", bootstrap=self._bootstrap)
+            log.warning("log_lost", bootstrap=self._kafka)
         finally:
             self._session = None
             self._connected.clear()

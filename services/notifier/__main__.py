@@ -41,7 +41,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     async with Webhook(Guard(config.egress.allow), clock=now_ms) as webhook:
         sender = Channels(config, keys=secrets.keys, webhook=webhook, mailer=mailer)
         sessions = Sessions(
-            options.bootstrap, config, slot=options.slot, sender=sender, metrics=metrics, clock=now_ms
+            options.kafka, config, slot=options.slot, sender=sender, metrics=metrics, clock=now_ms
         )
         metrics.registry.register(OutboxCollector(lambda: sessions.outbox, now_ms))
         pages = create_pages(metrics.registry, sessions, refuse=refuse)

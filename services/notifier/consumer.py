@@ -21,6 +21,7 @@ from services.notifier import ledger
 from services.notifier.core.outbox import Outbox
 from services.notifier.dispatch import Dispatch
 from services.notifier.metrics import Metrics
+from services.runtime.kafka import Kafka, client
 
 GROUP = "vigie-notifier"
 POLL_MS = 200
@@ -227,10 +228,10 @@ class Consumer(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka's ty
         self._committed.update(news)
 
 
-def create_group(bootstrap: str, *, slot: int) -> AIOKafkaConsumer:
+def create_group(kafka: Kafka, *, slot: int) -> AIOKafkaConsumer:
     """A member of the group. The same slot is the same member, so a killed notifier is back at once."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client(kafka),
         group_id=GROUP,
         group_instance_id=f"{GROUP}-{slot}",
         client_id=f"{GROUP}-{slot}",
@@ -244,10 +245,10 @@ def create_group(bootstrap: str, *, slot: int) -> AIOKafkaConsumer:
     )
 
 
-def create_reader(bootstrap: str) -> AIOKafkaConsumer:
+def create_reader(kafka: Kafka) -> AIOKafkaConsumer:
     """A consumer without a group: reads what it is told to."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client(kafka),
         client_id=f"{GROUP}-reader",
         group_id=None,
         enable_auto_commit=False,

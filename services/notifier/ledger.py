@@ -16,6 +16,7 @@ from schemas.deliveries import Delivery
 from schemas.errors import InvalidMessage
 from schemas.events import NoticeUndelivered
 from schemas.topics import DEAD_LETTERS, DELIVERIES, EVENTS, partition_of
+from services.runtime.kafka import Kafka, client
 
 READ_MS = 500
 _STILL_S = 30.0
@@ -56,11 +57,9 @@ class Ledger:
         )
 
 
-def create_producer(bootstrap: str) -> AIOKafkaProducer:
+def create_producer(kafka: Kafka) -> AIOKafkaProducer:
     """`acks=all`, idempotent: a record that was acknowledged is there once."""
-    return AIOKafkaProducer(
-        bootstrap_servers=bootstrap, client_id="vigie-notifier", acks="all", enable_idempotence=True
-    )
+    return AIOKafkaProducer(**client(kafka), client_id="vigie-notifier", acks="all", enable_idempotence=True)
 
 
 async def read(consumer: AIOKafkaConsumer, number: int, *, since_ms: int) -> AsyncIterator[Delivery]:

@@ -23,6 +23,8 @@ from services.notifier.core.plan import Destination
 from services.notifier.dispatch import Dispatch, Sender
 from services.notifier.ledger import Ledger
 from services.notifier.metrics import Metrics
+from services.runtime.kafka import Kafka
+from services.runtime.kafka_trouble import reason
 
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 """Waits between attempts to connect; the last one goes on."""
@@ -37,7 +39,7 @@ class Sessions:
 
     def __init__(
         self,
-        bootstrap: str,
+        kafka: Kafka,
         config: Config,
         *,
         slot: int,
@@ -46,7 +48,7 @@ class Sessions:
         clock: Callable[[], int],
     ) -> None:
         self.outbox = Outbox(config)
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._config = config
         self._slot = slot
         self._sender = sender
@@ -60,7 +62,7 @@ class Sessions:
     def missing(self) -> list[str]:
         """One sentence each; empty when notices flow."""
         if self._trouble is not None or self._consumer is None:
-            return [f"broker: Kafka at {self._bootstrap}: {self._trouble}"]
+            return [f"broker: Kafka at {self._kafka}: {self._trouble}"]
         return self._consumer.missing()
 
     def still_s(self) -> float:
@@ -78,7 +80,7 @@ class Sessions:
                     attempt = 0
                     await work(stop)
             except* (KafkaError, OSError, TimeoutError, Unavailable) as group:
-                self._away(_said(group), is_first=attempt == 0)
+                self._away(await reason(self._kafka, _first(group)), is_first=attempt == 0)
             if not stop.is_set():
                 await _pause(RETRY_S[min(attempt, len(RETRY_S) - 1)], stop)
                 attempt += 1
@@ -86,9 +88,9 @@ class Sessions:
     @contextlib.asynccontextmanager
     async def _connected(self) -> AsyncIterator[Callable[[asyncio.Event], Coroutine[Any, Any, None]]]:
         """Clients that are there, in the order in which they are needed; closed together."""
-        producer = ledger.create_producer(self._bootstrap)
-        reader = consumer.create_reader(self._bootstrap)
-        group = consumer.create_group(self._bootstrap, slot=self._slot)
+        producer = ledger.create_producer(self._kafka)
+        reader = consumer.create_reader(self._kafka)
+        group = consumer.create_group(self._kafka, slot=self._slot)
         try:
             async with asyncio.timeout(START_S):
                 for client in (producer, reader, group):
@@ -128,12 +130,12 @@ class Sessions:
 
     def _there(self) -> None:
         self._trouble = None
-        log.info("log_connected", bootstrap=self._bootstrap)
+        log.info("log_connected", bootstrap=self._kafka)
 
     def _away(self, detail: str, *, is_first: bool) -> None:
         self._trouble = detail
         if is_first:
-            log.warning("log_unavailable", bootstrap=self._bootstrap, detail=detail)
+            log.warning("log_unavailable", bootstrap=self._kafka, detail=detail)
 
 
 async def _partitions(reader: Any, producer: Any) -> int:
@@ -170,11 +172,11 @@ async def _bounded(close: Coroutine[Any, Any, None], what: str) -> None:
         log.warning("not_closed", what=what, detail=repr(closing.exception()))
 
 
-def _said(group: BaseExceptionGroup[BaseException]) -> str:
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    return error
 
 
 async def _pause(seconds: float, stop: asyncio.Event) -> None:

@@ -15,11 +15,14 @@ from services.runtime.config_shape import Fault
 from services.runtime.toml_lines import Place, line_of, lines_of
 
 
-def load(path: Path | None, *, environment: Mapping[str, str] | None = None) -> Config:
+def load(
+    path: Path | None, *, environment: Mapping[str, str] | None = None, of_service: bool = False
+) -> Config:
     """The configuration of the file; without one, the defaults with `from_file` false.
 
-    Given an environment, the secrets that the file names must be there as well; a service leaves
-    it out, because it needs only its own. Raises `Misconfigured` with every fault.
+    Given an environment, the secrets and certificates that the file names must be there as well; with
+    `of_service` those of [kafka] alone, because a service needs only its own beside. Raises
+    `Misconfigured` with every fault.
     """
     if path is None:
         return Config()
@@ -31,7 +34,9 @@ def load(path: Path | None, *, environment: Mapping[str, str] | None = None) -> 
     config, faults = config_shape.convert(values)
     faults += config_sense.faults_of(config)
     if environment is not None:
-        faults += config_sense.faults_of_secrets(config, environment)
+        faults += config_sense.faults_of_kafka(config, environment)
+        if not of_service:
+            faults += config_sense.faults_of_secrets(config, environment)
     if faults:
         raise Misconfigured(*_sentences(path, text, faults))
     return config

@@ -16,7 +16,7 @@ from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
 from schemas.vocabulary import OperationsRule
-from services.runtime import secrets
+from services.runtime import config_kafka, secrets
 from services.runtime.addresses import Network, address_of, is_public, is_within, networks
 from services.runtime.config_shape import Fault, suggestion
 from services.runtime.listening import is_loopback, split_address
@@ -34,6 +34,8 @@ _OURS = "vigie/"
 def faults_of(config: Config) -> Iterator[Fault]:
     """Every fault of sense. Fields that are None because their shape was wrong are passed over."""
     yield from _addresses(config)
+    for name, said in config_kafka.faults_of(config.kafka):
+        yield ("kafka", *name), said
     yield from _sites(config)
     yield from _queues(config)
     yield from _people(config)
@@ -44,8 +46,14 @@ def faults_of(config: Config) -> Iterator[Fault]:
         yield from _rule(config, rule, ("rules", number))
 
 
+def faults_of_kafka(config: Config, environment: Mapping[str, str]) -> Iterator[Fault]:
+    """What [kafka] names and this machine does not have: certificates, the password."""
+    for name, said in config_kafka.faults_of_machine(config.kafka, environment):
+        yield ("kafka", name), said
+
+
 def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterator[Fault]:
-    """Secrets that the file names and this machine does not have."""
+    """Secrets that the file names elsewhere and this machine does not have."""
     for place, holder in _secret_holders(config):
         is_webhook = isinstance(holder, ChannelConfig) and holder.kind == "webhook"
         if is_webhook and not (holder.secret_env or holder.secret_file):
@@ -57,9 +65,6 @@ def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterato
 
 
 def _addresses(config: Config) -> Iterator[Fault]:
-    for address in (config.kafka.bootstrap or "").split(","):
-        if config.kafka.bootstrap is not None and split_address(address) is None:
-            yield ("kafka", "bootstrap"), f'"{address.strip()}" is not host:port'
     taken: dict[str, str] = {}
     for name, use in _LISTENERS.items():
         address = getattr(config.http, name)

@@ -14,6 +14,7 @@ from msgspec import Struct
 from schemas.config import Config
 from schemas.errors import Misconfigured
 from services.runtime import config as configuration
+from services.runtime.kafka import Cluster, cluster
 
 DEFAULT_FILE = Path("vigie.toml")
 ADDRESS_FILE = Path("kafka", "address")
@@ -21,13 +22,13 @@ ADDRESS_FILE = Path("kafka", "address")
 
 
 class Options(Struct, frozen=True, kw_only=True):
-    """One service's start: `bootstrap` is host:port of Kafka (or several, with commas).
+    """One service's start: `kafka` is where the log is, and as whom one speaks with it.
 
     `slot` tells the workers of one service apart and stays the same over restarts.
     """
 
     config: Config
-    bootstrap: str
+    kafka: Cluster
     data: Path
     service: str
     slot: int = 0
@@ -47,10 +48,11 @@ def parse(service: str, argv: Sequence[str] | None) -> Options:
 
 def read(service: str, arguments: argparse.Namespace, *, slot: int = 0) -> Options:
     """The options that `add_arguments` took in. Raises `Misconfigured` as `parse` does."""
-    config = configuration.load(file_in_force(arguments.config))
+    config = configuration.load(file_in_force(arguments.config), environment=os.environ, of_service=True)
     data: Path = arguments.data or default_data()
     bootstrap = arguments.kafka or config.kafka.bootstrap or _embedded(data)
-    return Options(config=config, bootstrap=bootstrap, data=data, service=service, slot=slot)
+    kafka = cluster(config.kafka, bootstrap, os.environ)
+    return Options(config=config, kafka=kafka, data=data, service=service, slot=slot)
 
 
 def add_arguments(

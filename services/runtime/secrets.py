@@ -30,21 +30,26 @@ class NoSecret(Exception):
 
 def read(holder: Holder, environment: Mapping[str, str]) -> str:
     """The secret, or "" where none is named. Raises `NoSecret`."""
-    if holder.secret_env:
-        found = environment.get(holder.secret_env)
+    return read_named("secret", environment, variable=holder.secret_env, file=holder.secret_file)
+
+
+def read_named(name: str, environment: Mapping[str, str], *, variable: str | None, file: str | None) -> str:
+    """As `read`, of a table that calls its secret otherwise: the settings are `name`_env and `name`_file."""
+    if variable:
+        found = environment.get(variable)
         if not found:
-            raise NoSecret("secret_env", f"{holder.secret_env} is not set in the environment")
+            raise NoSecret(f"{name}_env", f"{variable} is not set in the environment")
         return found
-    if not holder.secret_file:
+    if not file:
         return ""
     try:
-        text = Path(holder.secret_file).read_text("utf-8").rstrip("\r\n")
+        text = Path(file).read_text("utf-8").rstrip("\r\n")
     except FileNotFoundError as error:
-        raise NoSecret("secret_file", f"{holder.secret_file} is not a file") from error
+        raise NoSecret(f"{name}_file", f"{file} is not a file") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise NoSecret("secret_file", f"{holder.secret_file} cannot be read") from error
+        raise NoSecret(f"{name}_file", f"{file} cannot be read") from error
     if not text:
-        raise NoSecret("secret_file", f"{holder.secret_file} is empty")
+        raise NoSecret(f"{name}_file", f"{file} is empty")
     return text
 
 

@@ -101,7 +101,7 @@ def test_our_services_run_the_image_with_a_command_that_it_takes(name: str, on_l
     assert said["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile"}
     assert command == name
     assert MOUNTED in words
-    assert (told.bootstrap, told.slot) == ("kafka:9092", 0)
+    assert (told.kafka.bootstrap, told.slot) == ("kafka:9092", 0)
 
 
 def test_the_topics_are_there_before_anybody_needs_them() -> None:

@@ -1,13 +1,7 @@
-"""The Kubernetes manifests, built by kustomize itself and judged by Kubernetes' own schemas; what they must
-say of Kafka is compared with the code.
-"""
+"""The Kubernetes manifests, built by kustomize itself and judged by Kubernetes' own schemas."""
 
 import json
 import re
-import subprocess
-import sys
-import tomllib
-from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -21,50 +15,28 @@ from referencing import Resource as Schema
 
 from schemas.config import HttpConfig, KafkaConfig
 from schemas.topics import TOPICS
-from services.aggregator.settings import Settings
-from services.notifier.consumer import GROUP
 from services.runtime import options
+from services.runtime.kafka import client
+from tests.deploy.manifests import (
+    EACH,
+    FOLDER,
+    PORTS,
+    ROOT,
+    Resource,
+    built,
+    named,
+    of,
+    pods,
+    settings_of,
+    workloads,
+)
 
-ROOT = Path(__file__).parents[2]
-FOLDER = ROOT / "deploy/kubernetes"
-OVERLAYS = ("demo", "production")
 VERSIONS = {"demo": "1.31", "production": "1.37"}
 """Of Kubernetes: the oldest that knows all that is used, and the newest; what they judge is the same."""
 
-PORTS = {"ingest": 8081, "api": 8080, "aggregator": 8082, "notifier": 8083}
 LISTENING = {name: getattr(HttpConfig(), name).rpartition(":")[2] for name in PORTS}
 _OURS = ("app.kubernetes.io/part-of", "vigie")
 _FOREIGN = ("kafka.strimzi.io/v1", "monitoring.coreos.com/v1")
-
-Resource = dict[str, Any]
-_EACH = pytest.mark.parametrize("overlay", OVERLAYS)
-
-
-@cache
-def built(folder: str) -> list[Resource]:
-    """What `kubectl apply -k` would send."""
-    kubectl = Path(sys.executable).parent / "kubectl"
-    done = subprocess.run([kubectl, "kustomize", FOLDER / folder], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
-    return list(yaml.safe_load_all(done.stdout))
-
-
-def of(overlay: str, *kinds: str) -> list[Resource]:
-    return [each for each in built(f"overlays/{overlay}") if each["kind"] in kinds]
-
-
-def named(overlay: str, kind: str, name: str) -> Resource:
-    (found,) = [each for each in of(overlay, kind) if each["metadata"]["name"] == name]
-    return found
-
-
-def workloads(overlay: str) -> dict[str, Resource]:
-    return {each["metadata"]["name"]: each for each in of(overlay, "Deployment", "StatefulSet")}
-
-
-def pods(overlay: str) -> Iterator[tuple[str, Resource]]:
-    for name, workload in workloads(overlay).items():
-        yield name, workload["spec"]["template"]["spec"]
 
 
 @pytest.mark.parametrize(("overlay", "version"), list(VERSIONS.items()))
@@ -78,7 +50,7 @@ def test_kubernetes_takes_every_resource_of_its_own(overlay: str, version: str) 
         assert [(resource["metadata"]["name"], e.json_path, e.message[:300]) for e in errors] == []
 
 
-@_EACH
+@EACH
 def test_everything_is_there_once(overlay: str) -> None:
     names = [(each["kind"], each["metadata"]["name"]) for each in built(f"overlays/{overlay}")]
 
@@ -87,7 +59,7 @@ def test_everything_is_there_once(overlay: str) -> None:
     assert all(each["metadata"].get("namespace") == "vigie" for each in _namespaced(overlay))
 
 
-@_EACH
+@EACH
 def test_a_pod_can_do_no_more_than_it_must(overlay: str) -> None:
     assert named(overlay, "ServiceAccount", "vigie")["automountServiceAccountToken"] is False
     for name, pod in pods(overlay):
@@ -110,7 +82,7 @@ def test_a_pod_can_do_no_more_than_it_must(overlay: str) -> None:
         }
 
 
-@_EACH
+@EACH
 def test_a_pod_says_what_it_needs_and_how_it_is(overlay: str) -> None:
     for name, pod in pods(overlay):
         (container,) = pod["containers"]
@@ -129,7 +101,7 @@ def test_a_pod_says_what_it_needs_and_how_it_is(overlay: str) -> None:
         assert _selects(budget["spec"]["selector"], workloads(overlay)[name])
 
 
-@_EACH
+@EACH
 def test_a_service_is_run_as_its_command_line_wants_it(overlay: str, on_loopback: Path) -> None:
     for name, pod in pods(overlay):
         (container,) = pod["containers"]
@@ -137,11 +109,12 @@ def test_a_service_is_run_as_its_command_line_wants_it(overlay: str, on_loopback
         assert command == name
         local = {"/etc/vigie/vigie.toml": str(on_loopback), "$(SLOT)": "1"}
         told = options.parse(name, [local.get(word, word) for word in words])
-        assert told.bootstrap == "vigie-kafka-bootstrap:9092"
+        assert told.kafka.bootstrap == "vigie-kafka-bootstrap:9093"
+        assert client(told.kafka)["security_protocol"] == "SSL"
         assert told.slot == (1 if name == "aggregator" else 0)
 
 
-@_EACH
+@EACH
 def test_workers_keep_their_slot_and_are_no_more_than_partitions(overlay: str) -> None:
     aggregator = workloads(overlay)["aggregator"]
     (container,) = aggregator["spec"]["template"]["spec"]["containers"]
@@ -149,7 +122,7 @@ def test_workers_keep_their_slot_and_are_no_more_than_partitions(overlay: str) -
     assert aggregator["kind"] == "StatefulSet"
     (slot,) = container["env"]
     assert slot["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.labels['apps.kubernetes.io/pod-index']"
-    assert 1 <= aggregator["spec"]["replicas"] <= _settings(overlay)["kafka"]["partitions"]
+    assert 1 <= aggregator["spec"]["replicas"] <= settings_of(overlay)["kafka"]["partitions"]
 
 
 def test_production_survives_the_loss_of_one_of_what_people_reach() -> None:
@@ -161,7 +134,7 @@ def test_production_survives_the_loss_of_one_of_what_people_reach() -> None:
     )
 
 
-@_EACH
+@EACH
 def test_secrets_are_named_and_not_here(overlay: str) -> None:
     assert of(overlay, "Secret") == []
     named_secrets = {
@@ -177,9 +150,9 @@ def test_secrets_are_named_and_not_here(overlay: str) -> None:
     assert key["valueFrom"] == {"secretKeyRef": {"name": "vigie-ingest", "key": "pseudonym-key"}}
 
 
-@_EACH
+@EACH
 def test_the_settings_listen_where_the_ports_are_and_open_to_nobody_yet(overlay: str) -> None:
-    settings = _settings(overlay)
+    settings = settings_of(overlay)
 
     assert {name: settings["http"][name] for name in PORTS} == {n: f"0.0.0.0:{p}" for n, p in PORTS.items()}
     assert settings["kafka"]["partitions"] == KafkaConfig().partitions
@@ -187,69 +160,7 @@ def test_the_settings_listen_where_the_ports_are_and_open_to_nobody_yet(overlay:
     assert all(re.fullmatch("0{62}[0-9a-f]{2}", each) for each in hashes)
 
 
-@_EACH
-def test_topics_are_those_of_the_code(overlay: str) -> None:
-    declared = {topic["spec"]["topicName"]: topic for topic in of(overlay, "KafkaTopic")}
-
-    assert list(declared) == sorted(topic.name for topic in TOPICS)
-    for topic in TOPICS:
-        spec = declared[topic.name]["spec"]
-        assert spec["config"] == topic.settings
-        assert spec["partitions"] == _settings(overlay)["kafka"]["partitions"]
-        assert "replicas" not in spec  # Kafka's own default: one in the demo, three in production
-        assert declared[topic.name]["metadata"]["labels"] == {"strimzi.io/cluster": "vigie"}
-
-
-@_EACH
-def test_users_may_do_in_kafka_what_the_code_does(overlay: str) -> None:
-    users = {user["metadata"]["name"]: user["spec"] for user in of(overlay, "KafkaUser")}
-
-    assert set(users) == {f"vigie-{name}" for name in PORTS}
-    for name in PORTS:
-        acls = users[f"vigie-{name}"]["authorization"]["acls"]
-        allowed = {
-            acl["resource"]["name"]: set(acl["operations"]) - {"Describe"}
-            for acl in acls
-            if acl["resource"]["type"] == "topic"
-        }
-        assert allowed == {
-            topic.name: {
-                operation
-                for operation, who in (("Read", topic.readers), ("Write", topic.writers))
-                if name in who
-            }
-            for topic in TOPICS
-            if name in (*topic.readers, *topic.writers)
-        }
-        assert all("Describe" in acl["operations"] for acl in acls)
-        assert all(acl["resource"]["patternType"] == "literal" for acl in acls)
-    groups = {
-        name: [
-            acl["resource"]["name"]
-            for acl in spec["authorization"]["acls"]
-            if acl["resource"]["type"] == "group"
-        ]
-        for name, spec in users.items()
-    }
-    assert groups["vigie-aggregator"] == [Settings(bootstrap="", address="", data=Path()).group]
-    assert groups["vigie-notifier"] == [GROUP]
-    assert groups["vigie-ingest"] == groups["vigie-api"] == []
-
-
-@_EACH
-def test_kafka_has_as_many_copies_as_nodes(overlay: str) -> None:
-    kafka = named(overlay, "Kafka", "vigie")["spec"]["kafka"]
-    nodes = named(overlay, "KafkaNodePool", "node")["spec"]
-
-    copies = kafka["config"]["default.replication.factor"]
-    assert copies == nodes["replicas"] == {"demo": 1, "production": 3}[overlay]
-    assert kafka["config"]["min.insync.replicas"] == kafka["config"]["transaction.state.log.min.isr"]
-    assert kafka["config"]["min.insync.replicas"] == max(1, copies - 1)
-    assert kafka["config"]["auto.create.topics.enable"] == "false"
-    assert set(nodes["resources"]["limits"]) == {"cpu", "memory"}
-
-
-@_EACH
+@EACH
 def test_our_network_policies_are_not_those_of_kafka(overlay: str) -> None:
     """Strimzi passes this label of its resources on to Kafka's pods, and they would be cut off."""
     strimzi = [each for each in built(f"overlays/{overlay}") if each["apiVersion"] == _FOREIGN[0]]
@@ -258,7 +169,7 @@ def test_our_network_policies_are_not_those_of_kafka(overlay: str) -> None:
     assert all(_OURS[0] not in each["metadata"].get("labels", {}) for each in strimzi)
 
 
-@_EACH
+@EACH
 def test_nobody_speaks_with_anybody_but_for_what_is_said(overlay: str) -> None:
     policies = {each["metadata"]["name"]: each["spec"] for each in of(overlay, "NetworkPolicy")}
     nothing = policies["vigie-nothing"]
@@ -281,7 +192,7 @@ def test_nobody_speaks_with_anybody_but_for_what_is_said(overlay: str) -> None:
     }
 
 
-@_EACH
+@EACH
 def test_the_services_lead_to_the_pods(overlay: str) -> None:
     for service in of(overlay, "Service"):
         name = service["metadata"]["name"]
@@ -316,10 +227,15 @@ def test_the_prometheus_operator_gets_the_same_rules() -> None:
 
 @pytest.fixture
 def on_loopback(tmp_path: Path) -> Path:
-    """The settings, listening on this machine only: elsewhere they would need keys that are in force."""
+    """The settings, listening on this machine only: elsewhere they would need keys that are in force.
+
+    What stands in a pod's Secrets stands in a folder of files.
+    """
     file = tmp_path / "vigie.toml"
-    text = (FOLDER / "base/vigie.toml").read_text("utf-8")
-    file.write_text(text.replace('"0.0.0.0:', '"127.0.0.1:'), "utf-8")
+    text = (FOLDER / "base/vigie.toml").read_text("utf-8").replace('"0.0.0.0:', '"127.0.0.1:')
+    file.write_text(text.replace('"/run/secrets/kafka/', f'"{tmp_path}/'), "utf-8")
+    for ours, theirs in (("ca.crt", "ca.pem"), ("user.crt", "operator.pem"), ("user.key", "key.pem")):
+        (tmp_path / ours).write_bytes((ROOT / "tests/data/kafka" / theirs).read_bytes())
     return file
 
 
@@ -340,11 +256,6 @@ def _definitions(version: str) -> Registry[Any]:
 def _schemas(version: str) -> Path:
     package = Path(str(resources.files("kubernetes_validate")))
     return package / "kubernetes-json-schema" / f"v{version}.0-local-strict"
-
-
-def _settings(overlay: str) -> dict[str, Any]:
-    (config,) = of(overlay, "ConfigMap")
-    return tomllib.loads(config["data"]["vigie.toml"])
 
 
 def _namespaced(overlay: str) -> list[Resource]:
@@ -379,5 +290,5 @@ def _ports_out(policies: dict[str, Resource], workload: Resource) -> set[int]:
 def _kafka_port(overlay: str) -> int:
     (listener,) = named(overlay, "Kafka", "vigie")["spec"]["kafka"]["listeners"]
     assert listener["networkPolicyPeers"] == [{"podSelector": {"matchLabels": dict([_OURS])}}]
-    assert f":{listener['port']}" in _settings(overlay)["kafka"]["bootstrap"]
+    assert f":{listener['port']}" in settings_of(overlay)["kafka"]["bootstrap"]
     return int(listener["port"])

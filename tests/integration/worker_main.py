@@ -30,7 +30,7 @@ def main() -> int:
     given = parser.parse_args()
     logs.set_up("aggregator")
     settings = Settings(
-        bootstrap=given.bootstrap,
+        kafka=given.bootstrap,
         address=f"127.0.0.1:{given.port}",
         data=given.data,
         slot=given.slot,

@@ -75,7 +75,7 @@ async def verify(options: Options, *, site: str | None) -> Findings:
     """Everything that is found. Raises `Unavailable`, `Misconfigured`, `InvalidMessage`."""
     if site is not None and not options.config.lists(site):
         raise Misconfigured(f"--site: {site} is not in the file")
-    async with reader(options.bootstrap, _Progress()) as reading:
+    async with reader(options.kafka, _Progress()) as reading:
         return await Comparison(reading, options.config, site).run()
 
 

@@ -10,6 +10,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
 from schemas.errors import Unavailable
+from services.runtime.kafka import Kafka, client
+from services.runtime.kafka_trouble import reason
 
 _STALL_S = 30.0
 
@@ -75,10 +77,10 @@ class Reader:
 
 
 @asynccontextmanager
-async def reader(bootstrap: str, seen: Seen) -> AsyncIterator[Reader]:
+async def reader(kafka: Kafka, seen: Seen) -> AsyncIterator[Reader]:
     """Raises `Unavailable` when no Kafka answers."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **client(kafka),
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=4 * 1024 * 1024,
@@ -87,7 +89,7 @@ async def reader(bootstrap: str, seen: Seen) -> AsyncIterator[Reader]:
         try:
             await consumer.start()
         except KafkaConnectionError as error:
-            raise Unavailable(f"no Kafka at {bootstrap}") from error
+            raise Unavailable(f"Kafka at {kafka} {await reason(kafka, error)}") from error
         yield Reader(consumer, seen)
     finally:
         await consumer.stop()

@@ -61,7 +61,7 @@ async def ids(
     with capture_logs() as logs:
         await past.read(
             given.append,
-            bootstrap=bootstrap,
+            kafka=bootstrap,
             site=site,
             sources=sources or ("pbx1",),
             clock=clock,

@@ -28,7 +28,7 @@ async def asking(data: Path, config: Config, *, address: str) -> AsyncIterator[h
     """A client of the pages of a worker that listens on `address`, as it would be."""
     registry = CollectorRegistry()
     worker = Worker(
-        Settings(bootstrap="127.0.0.1:1", address=address, data=data),
+        Settings(kafka="127.0.0.1:1", address=address, data=data),
         config,
         make=CountingPartition,
         metrics=Metrics(registry, version="1.2.3"),

@@ -45,7 +45,15 @@ def test_the_example_is_accepted_with_its_commented_lines_too(tmp_path: Path) ->
 
     config = load(file)
 
-    assert config.kafka == KafkaConfig(bootstrap="kafka-1.example:9092,kafka-2.example:9092")
+    assert config.kafka == KafkaConfig(
+        bootstrap="kafka-1.example:9092,kafka-2.example:9092",
+        tls=True,
+        ca_file="/run/secrets/kafka/ca.crt",
+        cert_file="/run/secrets/kafka/user.crt",
+        key_file="/run/secrets/kafka/user.key",
+        user="vigie",
+        password_env="KAFKA_PASSWORD",
+    )
     assert config.http == HttpConfig(
         origins=["https://wallboard.example"], board_url="https://wallboard.example/"
     )

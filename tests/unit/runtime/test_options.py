@@ -20,7 +20,7 @@ def test_what_is_said_wins(tmp_path: Path) -> None:
 
     options = parse("aggregator", told)
 
-    assert (options.bootstrap, options.data, options.slot) == ("line:9092", tmp_path, 3)
+    assert (options.kafka.bootstrap, options.data, options.slot) == ("line:9092", tmp_path, 3)
     assert (options.config.kafka.partitions, options.service) == (8, "aggregator")
 
 
@@ -29,7 +29,7 @@ def test_settings_come_from_the_current_folder(tmp_path: Path) -> None:
 
     options = parse("api", [])
 
-    assert options.bootstrap == "file:9092"
+    assert options.kafka.bootstrap == "file:9092"
     assert options.config.from_file
     assert options.data == default_data() == tmp_path / "share" / "vigie"
 
@@ -38,7 +38,7 @@ def test_the_embedded_broker_is_found_by_the_data_folder(tmp_path: Path) -> None
     (tmp_path / "kafka").mkdir()
     (tmp_path / "kafka" / "address").write_text("127.0.0.1:50123")
 
-    assert parse("api", ["--data", str(tmp_path)]).bootstrap == "127.0.0.1:50123"
+    assert parse("api", ["--data", str(tmp_path)]).kafka.bootstrap == "127.0.0.1:50123"
 
 
 def test_without_any_kafka_it_says_what_to_do() -> None:
