@@ -23,7 +23,7 @@ _END_S = 20.0
 
 
 class Taken(Struct, frozen=True):
-    """What a process holds and has used so far."""
+    """What is held, and what has been used so far."""
 
     rss_mb: float
     cpu_s: float
@@ -35,9 +35,12 @@ class Taken(Struct, frozen=True):
 
 
 def taken(pid: int) -> Taken:
-    process = psutil.Process(pid)
-    times = process.cpu_times()
-    return Taken(process.memory_info().rss / (1 << 20), times.user + times.system, time.monotonic())
+    """Of a process and of those that it started."""
+    whole = psutil.Process(pid)
+    family = [whole, *whole.children(recursive=True)]
+    times = [each.cpu_times() for each in family]
+    rss = sum(each.memory_info().rss for each in family)
+    return Taken(rss / (1 << 20), sum(each.user + each.system for each in times), time.monotonic())
 
 
 @contextlib.asynccontextmanager
