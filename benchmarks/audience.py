@@ -31,7 +31,7 @@ _JOINING = 100
 
 _TEXT, _CLOSE, _PING = 1, 8, 9
 _ROWS = re.compile(rb'"queues":\[\{.*?"as_of_ms":(\d+)')
-_FIRST_S = 120.0
+FIRST_S = 60.0
 _buffer = memoryview(bytearray(1 << 18))
 
 
@@ -47,10 +47,10 @@ class Heard(Struct, frozen=True):
 class Joined(Struct, frozen=True):
     """What `join` and `storm` give: when each socket had its first snapshot, in seconds since the start.
 
-    `tries`: attempts that failed on the way."""
+    `missing`: so many had none within `FIRST_S`, and are left out."""
 
     first_s: list[float]
-    tries: int
+    missing: int
 
 
 class Ear:
@@ -169,23 +169,23 @@ class Audience:
         self._boards: list[Board] = []
 
     async def join(self, at_once: int) -> Joined:
-        """Every socket is open and has its first snapshot, or `TimeoutError`."""
-        begun_s, gate, tries = time.monotonic(), asyncio.Semaphore(at_once), 0
+        """Every socket is open and has its first snapshot, or has had its time."""
+        begun_s, gate = time.monotonic(), asyncio.Semaphore(at_once)
 
         async def one(path: str) -> float:
-            nonlocal tries
             async with gate:
                 while True:
                     try:
                         self._boards.append(await self._open(path))
                         return time.monotonic() - begun_s
                     except OSError:
-                        tries += 1
                         await asyncio.sleep(0.05)
 
-        async with asyncio.timeout(_FIRST_S):
-            first_s = await asyncio.gather(*(one(path) for path in self._paths))
-        return Joined(first_s, tries)
+        tasks = [asyncio.create_task(one(path)) for path in self._paths]
+        done, late = await asyncio.wait(tasks, timeout=FIRST_S)
+        for task in late:
+            task.cancel()
+        return Joined([task.result() for task in done], len(late))
 
     def leave(self) -> None:
         for board in self._boards:
@@ -196,8 +196,14 @@ class Audience:
     async def _open(self, path: str) -> Board:
         host, _, port = self._address.rpartition(":")
         loop = asyncio.get_running_loop()
-        _, board = await loop.create_connection(lambda: Board(self.ear, self._address, path), host, int(port))
-        await board.first
+        transport, board = await loop.create_connection(
+            lambda: Board(self.ear, self._address, path), host, int(port)
+        )
+        try:
+            await board.first
+        except BaseException:
+            transport.abort()
+            raise
         return board
 
 

@@ -89,7 +89,7 @@ def age_ms(heard: Heard, share: float) -> float:
 
 
 def _together(joined: Sequence[Joined]) -> Joined:
-    return Joined([s for each in joined for s in each.first_s], sum(each.tries for each in joined))
+    return Joined([s for each in joined for s in each.first_s], sum(each.missing for each in joined))
 
 
 async def _line(process: Process) -> bytes:
