@@ -32,6 +32,11 @@ _JOINING = 100
 _TEXT, _CLOSE, _PING = 1, 8, 9
 _ROWS = re.compile(rb'"queues":\[\{.*?"as_of_ms":(\d+)')
 FIRST_S = 60.0
+"""How long a socket of a storm may be without a snapshot."""
+
+_PATIENCE_S = 300.0
+"""How long all may take to join, one after the other."""
+
 _buffer = memoryview(bytearray(1 << 18))
 
 
@@ -47,7 +52,7 @@ class Heard(Struct, frozen=True):
 class Joined(Struct, frozen=True):
     """What `join` and `storm` give: when each socket had its first snapshot, in seconds since the start.
 
-    `missing`: so many had none within `FIRST_S`, and are left out."""
+    `missing`: so many had none in time, and are left out."""
 
     first_s: list[float]
     missing: int
@@ -168,7 +173,7 @@ class Audience:
         self._paths = [paths[number % len(paths)] for number in range(sockets)]
         self._boards: list[Board] = []
 
-    async def join(self, at_once: int) -> Joined:
+    async def join(self, *, at_once: int, within_s: float) -> Joined:
         """Every socket is open and has its first snapshot, or has had its time."""
         begun_s, gate = time.monotonic(), asyncio.Semaphore(at_once)
 
@@ -182,7 +187,7 @@ class Audience:
                         await asyncio.sleep(0.05)
 
         tasks = [asyncio.create_task(one(path)) for path in self._paths]
-        done, late = await asyncio.wait(tasks, timeout=FIRST_S)
+        done, late = await asyncio.wait(tasks, timeout=within_s)
         for task in late:
             task.cancel()
         return Joined([task.result() for task in done], len(late))
@@ -217,14 +222,14 @@ async def main(address: str, sockets: int, paths: Sequence[str]) -> None:
         answer: Struct | None = None
         match words:
             case ["join"]:
-                answer = await audience.join(_JOINING)
+                answer = await audience.join(at_once=_JOINING, within_s=_PATIENCE_S)
             case ["listen", seconds]:
                 audience.ear.empty()
                 await asyncio.sleep(float(seconds))
                 answer = audience.ear.empty()
             case ["storm"]:
                 audience.leave()
-                answer = await audience.join(sockets)
+                answer = await audience.join(at_once=sockets, within_s=FIRST_S)
         print(msgspec.json.encode(answer).decode(), flush=True)
 
 

@@ -14,8 +14,13 @@ async def test_sockets_are_measured_beside_a_plain_loop() -> None:
     said: list[str] = []
     lines = {line.what: line for line in await measure(Size(is_smoke=True, repeats=1), said.append)}
 
-    for small in ("memory for each socket", "CPU of the process"):  # too small to be seen with so few
-        line = lines.pop(f"20 sockets: {small}")
+    small = (
+        "memory for each socket",
+        "CPU for each second told to a socket",
+        "all cut: CPU for each that came back",
+    )
+    for what in small:  # may be too small to be seen with so few
+        line = lines.pop(f"20 sockets: {what}")
         assert all(math.isfinite(value) for value in (*line.ours, *line.theirs[PLAIN]))
     assert set(lines) == {
         f"20 sockets: {what}"
