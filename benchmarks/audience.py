@@ -41,12 +41,14 @@ _buffer = memoryview(bytearray(1 << 18))
 
 
 class Heard(Struct, frozen=True):
-    """What `listen` gives. `ages`: how often a row was so many tenths of a millisecond old. `told`:
-    frames with rows of an instant that the socket had not yet heard of. `frames`: with the others."""
+    """What `listen` gives. `ages`: how often rows were so many tenths of a millisecond old, when a socket
+    heard of their instant for the first time."""
 
     ages: dict[int, int]
-    told: int
-    frames: int
+
+    @property
+    def told(self) -> int:
+        return sum(self.ages.values())
 
 
 class Joined(Struct, frozen=True):
@@ -63,11 +65,10 @@ class Ear:
 
     def __init__(self) -> None:
         self.ages: Counter[int] = Counter()
-        self.told = self.frames = 0
 
     def empty(self) -> Heard:
-        heard = Heard(dict(self.ages), self.told, self.frames)
-        self.__init__()  # type: ignore[misc] # starts again
+        """What was heard since it was last emptied."""
+        heard, self.ages = Heard(dict(self.ages)), Counter()
         return heard
 
 
@@ -126,7 +127,9 @@ class Board(asyncio.BufferedProtocol):
         if not end:
             return data[:0]
         if not answer.startswith(b"HTTP/1.1 101"):
-            raise ConnectionError(answer.decode("latin-1").splitlines()[0])
+            said = answer.decode("latin-1").splitlines()[0]
+            self.first.set_exception(RuntimeError(f"the server does not open a socket: {said}"))
+            return data[:0]
         self._answer = None
         return memoryview(bytes(rest))
 
@@ -154,13 +157,11 @@ class Board(asyncio.BufferedProtocol):
             self.transport.close()
 
     def _hear(self, head: bytes) -> None:
-        self._ear.frames += 1
         if head.startswith(b'{"type":"snapshot"'):
             if not self.first.done():
                 self.first.set_result(None)
         elif (found := _ROWS.search(head)) and (told_ms := int(found[1])) > self._newest_ms:
             self._newest_ms = told_ms
-            self._ear.told += 1
             self._ear.ages[round(time.time() * 10_000 - told_ms * 10)] += 1
 
 

@@ -49,10 +49,9 @@ class Crowd:
 
     async def listen(self, seconds: float) -> Heard:
         ages: Counter[int] = Counter()
-        heard = await self._all(f"listen {seconds}", Heard)
-        for each in heard:
+        for each in await self._all(f"listen {seconds}", Heard):
             ages.update(each.ages)
-        return Heard(dict(ages), sum(each.told for each in heard), sum(each.frames for each in heard))
+        return Heard(dict(ages))
 
     async def _all(self, order: str, kind: type[_T]) -> list[_T]:
         for process in self._processes:
@@ -80,7 +79,7 @@ async def crowd(address: str, sockets: int, paths: Sequence[str]) -> AsyncIterat
 
 def age_ms(heard: Heard, share: float) -> float:
     """How old at most the rows were in this share of the frames."""
-    left = share * sum(heard.ages.values())
+    left = share * heard.told
     for tenths, count in sorted(heard.ages.items()):
         left -= count
         if left <= 0:

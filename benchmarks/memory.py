@@ -9,8 +9,9 @@ import contextlib
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import aiohttp
 import msgspec
@@ -47,16 +48,16 @@ class Found(Struct, frozen=True):
 
 async def measure(size: Size, say: Say) -> list[Line]:
     if size.is_smoke:
-        return _lines(_SMALL, await _measure(_SMALL, past_s=5, live_s=3, say=say), "")
-    found = _lines(_WHOLE, await _measure(_WHOLE, past_s=3600, live_s=60, say=say), ", after an hour")
+        return _lines(f"{_SMALL}", await _measure(_SMALL, past_s=5, live_s=3, say=say))
+    found = await _measure(_WHOLE, past_s=3600, live_s=60, say=say)
+    lines = _lines(f"{_WHOLE}, after an hour", found, {"aggregator": Reach(200)})
     for scale in _GROWTH:
-        found += _lines(scale, await _measure(scale, past_s=300, live_s=30, say=say), ", after 5 min")
-    return found
+        found = await _measure(scale, past_s=300, live_s=30, say=say)
+        lines += _lines(f"{scale}, after 5 min", found)
+    return lines
 
 
-def _lines(scale: Scale, found: Found, when: str) -> list[Line]:
-    reach = {"aggregator": Reach(200)} if scale == _WHOLE else {}
-    what = f"{scale}{when}"
+def _lines(what: str, found: Found, reach: Mapping[str, Reach] = MappingProxyType({})) -> list[Line]:
     memory = [
         Line("g", f"{what}: memory of {name}", "MB", [mb], reach=reach.get(name))
         for name, mb in found.mb.items()

@@ -48,14 +48,14 @@ class Found(Struct, frozen=True):
 
     `told`: percent of the seconds of which a socket heard. `storm_…`: empty where there was none."""
 
-    p50_ms: list[float]
-    p99_ms: list[float]
-    told: list[float]
-    cpu_us: list[float]
-    kb: list[float]
-    storm_median_s: list[float]
-    storm_all_s: list[float]
-    storm_cpu_ms: list[float]
+    p50_ms: list[float] = []
+    p99_ms: list[float] = []
+    told: list[float] = []
+    cpu_us: list[float] = []
+    kb: list[float] = []
+    storm_median_s: list[float] = []
+    storm_all_s: list[float] = []
+    storm_cpu_ms: list[float] = []
 
 
 async def measure(size: Size, say: Say) -> list[Line]:
@@ -97,7 +97,7 @@ def _lines(count: int, ours: Found, theirs: Found) -> list[Line]:
 
 async def _measure(server: Server, count: int, size: Size, *, with_storm: bool) -> Found:
     seconds, settle_s = size.of(10, 2), size.of(3, 1)
-    found = Found([], [], [], [], [], [], [], [])
+    found = Found()
     async with crowd(server.address, _FIRST_VISITORS, server.paths) as first:
         await first.join()  # what the first ones cost is no matter of the others
         await first.listen(settle_s)
@@ -111,8 +111,7 @@ async def _measure(server: Server, count: int, size: Size, *, with_storm: bool) 
             begun = taken(server.pid)
             heard = await sockets.listen(seconds)
             ended = taken(server.pid)
-            _note(found, heard, count * seconds)
-            found.cpu_us.append((ended.cpu_s - begun.cpu_s) * 1e6 / heard.told)
+            _note(found, heard, ended.cpu_s - begun.cpu_s, due=count * seconds)
         found.kb.append((ended.rss_mb - before.rss_mb) * 1024 / count)
         for _ in range(size.repeats if with_storm else 0):
             begun = taken(server.pid)
@@ -125,10 +124,11 @@ async def _measure(server: Server, count: int, size: Size, *, with_storm: bool) 
     return found
 
 
-def _note(found: Found, heard: Heard, due: int) -> None:
+def _note(found: Found, heard: Heard, cpu_s: float, *, due: int) -> None:
     found.p50_ms.append(age_ms(heard, 0.5))
     found.p99_ms.append(age_ms(heard, 0.99))
     found.told.append(100 * heard.told / due)
+    found.cpu_us.append(cpu_s * 1e6 / heard.told)
 
 
 @contextlib.asynccontextmanager
