@@ -1,6 +1,7 @@
 """`python -m services.api`: builds the api and runs its tasks until it is told to stop."""
 
 import asyncio
+import gc
 import sys
 import uuid
 
@@ -52,6 +53,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         config=options.config,
         clock=now_ms,
     )
+    gc.freeze()  # what is there now stays: looked through no more while thousands of sockets come back
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(consumer.run(stop))
