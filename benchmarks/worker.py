@@ -115,8 +115,8 @@ async def see_flushes(consumer: AIOKafkaConsumer, see: Callable[[Flush], None]) 
                 see(Flush(tp.partition, applied.epoch, applied.offset, record.timestamp))
 
 
-async def forget_everything(bootstrap: str) -> None:
-    """Empties all that workers wrote, so that the next ones begin at the start of the log."""
+async def forget_everything(bootstrap: str, *, events: bool = False) -> None:
+    """Empties all that workers wrote, so that the next ones begin at the start of the log; and the log."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
@@ -124,7 +124,7 @@ async def forget_everything(bootstrap: str) -> None:
         await until(lambda: _has_no_member(admin), within_s=60, what="the group is empty")
         async with Committed(bootstrap) as committed:
             await committed.forget()
-        gone = [topic.name for topic in (STATE, SNAPSHOTS, ALERTS)]
+        gone = [topic.name for topic in (STATE, SNAPSHOTS, ALERTS, *([EVENTS] if events else []))]
         await admin.delete_topics(gone)
         await until(lambda: _are_gone(admin, gone), within_s=60, what="the old topics are gone")
     finally:
