@@ -1,7 +1,7 @@
 """What a section measures, and how a figure is set beside others: median, range, ratio of medians."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 Say = Callable[[str], None]
@@ -43,7 +43,7 @@ class Line:
     what: str
     unit: str
     ours: Sequence[float]
-    theirs: dict[str, Sequence[float]] = field(default_factory=dict)
+    theirs: Mapping[str, Sequence[float]] = field(default_factory=dict)
     reach: Reach | None = None
 
 

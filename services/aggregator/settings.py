@@ -19,7 +19,8 @@ class Settings:
     address            host:port of /metrics and /health
     data               folder for what Faust wants to have one for
     session_s          without a sign of life for so long, the group gives our partitions away
-    max_records        most records folded between two flushes
+    max_records        most records folded between two flushes: what a contact, an agent or a queue goes
+                       through in one of them is told and stored once; below what `flush_bytes` lets in
     pace_s             least time between two folds while events trickle in
     flush_bytes        a flush is made early at about this size, so that it fits one batch
     patience_s         how long the broker may stay away before the process ends
@@ -34,7 +35,7 @@ class Settings:
     session_s: float = 10.0
     heartbeat_s: float = 3.0
     rebalance_s: float = 30.0
-    max_records: int = 2000
+    max_records: int = 3500
     pace_s: float = 0.02
     flush_bytes: int = 4 * 1024 * 1024
     patience_s: float = 30.0

@@ -33,6 +33,9 @@ from services.runtime.process import serve
 
 log = structlog.get_logger()
 
+_FEW = 500
+"""A fetch of fewer events is no backlog: more of them are waited for, as each flush has its price."""
+
 _COMMIT_S = 1.0
 _CLOSE_S = 1.0
 
@@ -146,14 +149,13 @@ class Worker:
 
     async def _consume(self) -> None:
         settings = self._settings
-        few = settings.max_records // 4
         while True:
             fetched = await self._consumer.getmany(timeout_ms=500, max_records=settings.max_records)
             number = self._holdings.assignment  # no await in between: the fetch is of this assignment
             if not fetched:
                 continue
             await self._hand_over(Fetch(number, {tp.partition: records for tp, records in fetched.items()}))
-            if sum(map(len, fetched.values())) < few:
+            if sum(map(len, fetched.values())) < _FEW:
                 await asyncio.sleep(settings.pace_s)
 
     async def _keep_deadlines(self) -> None:

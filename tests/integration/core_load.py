@@ -81,6 +81,7 @@ class Load:
     bootstrap: str
     rate: int
     seed: int
+    sites: Sequence[str] = SITES
     quiet: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     sent: int = 0
@@ -90,7 +91,7 @@ class Load:
             bootstrap_servers=self.bootstrap, acks="all", enable_idempotence=True, request_timeout_ms=60_000
         )
         await producer.start()
-        lives = Lives(random.Random(self.seed))
+        lives = Lives(random.Random(self.seed), self.sites)
         pending: list[asyncio.Future[object]] = []
         last, beat_ms = time.monotonic(), 0
         try:
