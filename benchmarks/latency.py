@@ -1,0 +1,125 @@
+"""b. From the instant before an event is posted until a socket of the api has a frame that shows it.
+
+Every site has a contact that comes and goes; the socket shows the whole board. The load is sent by
+another process, over 200 queues of 20 sites.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import aiohttp
+
+from benchmarks.load import WARM_UP_S, loading
+from benchmarks.results import Line, Reach, Say, Size
+from benchmarks.running import SITE_SETTINGS, SITES, Probe, percentile, system, watching
+from tests.end_to_end.running_system import RunningSystem
+
+RATES = ((200, 1), (2000, 20), (5000, 20))
+"""Events per second, events per post."""
+
+_PROBES = 200
+_PAUSE_S = (0.3, 1.3)
+_AT_MOST_S = 60.0
+"""A repeat that takes longer is cut; what was not seen then counts as old as it is."""
+_DRAINED = 50
+_DRAIN_S = 90.0
+
+
+@dataclass
+class Found:
+    """Of one rate, a value for each repeat; milliseconds, events per second, events, seconds."""
+
+    p50: list[float] = field(default_factory=list)
+    p99: list[float] = field(default_factory=list)
+    ingest_p50: list[float] = field(default_factory=list)
+    ingest_p99: list[float] = field(default_factory=list)
+    accepted: list[float] = field(default_factory=list)
+    behind: list[float] = field(default_factory=list)
+
+
+async def measure(size: Size, say: Say, running: RunningSystem | None = None) -> list[Line]:
+    """`running`: a system that knows the sites; else one is started."""
+    if running is None:
+        async with system(SITE_SETTINGS) as started:
+            return await measure(size, say, started)
+    lines: list[Line] = []
+    async with watching(running.addresses["api"]) as board, aiohttp.ClientSession() as http:
+        sites = SITES[: size.of(len(SITES), 3)]
+        probes = [Probe(site, board, http, running.addresses["ingest"]) for site in sites]
+        for whole, batch in RATES:
+            rate = size.of(whole, whole // 10)
+            found = await _at(running, probes, size, say, rate=rate, batch=batch)
+            reach = Reach(250) if whole == 2000 else None
+            lines += _lines(found, rate=rate, batch=batch, reach=reach)
+    return lines
+
+
+async def _at(
+    running: RunningSystem, probes: Sequence[Probe], size: Size, say: Say, *, rate: int, batch: int
+) -> Found:
+    found = Found()
+    warm_up_s = size.of(WARM_UP_S, 1)
+    async with loading(running.addresses["ingest"], rate=rate, batch=batch, warm_up_s=warm_up_s) as load:
+        for _ in range(size.repeats):
+            before = load.told
+            seen_ms, ingest_ms = await _probe(probes, size.of(_PROBES, 5))
+            accepted, behind = await load.rate_since(before), await running.lag()
+            found.p50.append(percentile(seen_ms, 0.5))
+            found.p99.append(percentile(seen_ms, 0.99))
+            found.ingest_p50.append(percentile(ingest_ms, 0.5))
+            found.ingest_p99.append(percentile(ingest_ms, 0.99))
+            found.accepted.append(accepted)
+            found.behind.append(behind)
+            say(
+                f"   {rate} events/s: {len(seen_ms)} probes, p50 {found.p50[-1]:.0f} ms, "
+                f"p99 {found.p99[-1]:.0f} ms; {accepted:,.0f} accepted/s, {behind:,.0f} not folded yet"
+            )
+    await _drained(running, say)
+    return found
+
+
+async def _probe(probes: Sequence[Probe], count: int) -> tuple[list[float], list[float]]:
+    """So many changes or some more, each as old as it was when seen, and when ingest had answered; in ms."""
+    seen_ms: list[float] = []
+    ingest_ms: list[float] = []
+    end_s = time.monotonic() + _AT_MOST_S
+
+    async def repeat(probe: Probe) -> None:
+        while len(seen_ms) < count and time.monotonic() < end_s:
+            for _ in ("in", "out"):  # nobody is left waiting
+                await asyncio.sleep(random.uniform(*_PAUSE_S))
+                told = await probe.tell()
+                ingest_ms.append((told.accepted_s - told.posted_s) * 1000)
+                left_s = max(0.0, end_s - time.monotonic())
+                await asyncio.wait({told.seen}, timeout=left_s)
+                until_s = told.seen.result() if told.seen.done() else time.monotonic()
+                seen_ms.append((until_s - told.posted_s) * 1000)
+
+    await asyncio.gather(*map(repeat, probes))
+    return seen_ms, ingest_ms
+
+
+async def _drained(running: RunningSystem, say: Say) -> None:
+    """What one rate has left behind is no matter of the next."""
+    begun_s = time.monotonic()
+    while (left := await running.lag()) > _DRAINED:
+        if time.monotonic() - begun_s > _DRAIN_S:
+            say(f"   still {left:,.0f} events behind after {_DRAIN_S:g} s")
+            return
+        await asyncio.sleep(1.0)
+
+
+def _lines(found: Found, *, rate: int, batch: int, reach: Reach | None) -> list[Line]:
+    at = f"at {rate:,} events/s"
+    posts = "single posts" if batch == 1 else f"posts of {batch}"
+    return [
+        Line("b", f"event → frame, p50, {at}, {posts}", "ms", found.p50),
+        Line("b", f"event → frame, p99, {at}", "ms", found.p99, reach=reach),
+        Line("b", f"of it until ingest answers, p50, {at}", "ms", found.ingest_p50),
+        Line("b", f"of it until ingest answers, p99, {at}", "ms", found.ingest_p99),
+        Line("b", f"accepted, {at}", "events/s", found.accepted),
+        Line("b", f"accepted and not folded yet at the end, {at}", "events", found.behind),
+    ]
