@@ -147,9 +147,13 @@ class Load:
 
     async def rate_since(self, earlier: tuple[float, int]) -> float:
         """Events per second that ingest has accepted since `earlier`, which was `told`."""
-        async with asyncio.timeout(PATIENCE_S), self._changed:
-            await self._changed.wait_for(lambda: self.told[0] >= earlier[0] + 2 * _TOLD_EVERY_S)
+        await self.has_told(earlier[0] + 2 * _TOLD_EVERY_S)
         return (self.told[1] - earlier[1]) / (self.told[0] - earlier[0])
+
+    async def has_told(self, since_s: float) -> None:
+        """Returns once it has told something at that instant or later."""
+        async with asyncio.timeout(PATIENCE_S), self._changed:
+            await self._changed.wait_for(lambda: self.told[0] >= since_s)
 
 
 @contextlib.asynccontextmanager
@@ -165,6 +169,7 @@ async def loading(ingest: str, *, rate: float, batch: int = 1, warm_up_s: float)
     load = Load()
     following = asyncio.create_task(load.follow(process.stdout))
     try:
+        await load.has_told(time.monotonic())
         await asyncio.sleep(warm_up_s)
         yield load
     finally:
