@@ -125,10 +125,11 @@ episodes = 1000000
 
 async def _cross(among: Centre, log: AlertLog, http: aiohttp.ClientSession, size: Size, found: Found) -> None:
     """Lets waits cross, one after the other, each told before it is due; then all of them end."""
-    crossings = _planned(size.of(_CROSSINGS, 3))
+    before_ms = size.of(_TOLD_BEFORE_MS, 1000)
+    crossings = _planned(size.of(_CROSSINGS, 3), now_ms() + before_ms + 200)
     url = f"http://{among.system.addresses['ingest']}/v1/events"
     for crossing in crossings:
-        await asyncio.sleep((crossing.at_ms - _TOLD_BEFORE_MS - now_ms()) / 1000)
+        await asyncio.sleep((crossing.at_ms - before_ms - now_ms()) / 1000)
         entered_ms = crossing.at_ms - LIMIT_MS
         await _tell(http, url, crossing, "queue.entered", entered_ms)
     in_log, at_lead = await _told(crossings, log, among.receiver)
@@ -143,10 +144,9 @@ async def _cross(among: Centre, log: AlertLog, http: aiohttp.ClientSession, size
     found.early.append(sum(after < 0 for after in after_log))
 
 
-def _planned(count: int) -> list[Crossing]:
+def _planned(count: int, start_ms: int) -> list[Crossing]:
     """Each in another queue, at uneven instants."""
     queues = [(site, f"late-{number}") for number in range(_QUEUES_PER_SITE) for site in SITES]
-    start_ms = now_ms() + _TOLD_BEFORE_MS + 200
     return [
         Crossing(site, queue, f"late-{start_ms}-{n}", start_ms + n * _GAP_MS + random.randrange(_GAP_MS))
         for n, (site, queue) in enumerate(queues[:count])

@@ -21,7 +21,8 @@ RATES = ((200, 1), (2000, 20), (5000, 20))
 """Events per second, events per post."""
 
 _PROBES = 200
-_PAUSE_S = (0.3, 1.3)
+_PAUSE_MS = 800
+"""Between two changes of one site, give or take half of it."""
 _AT_MOST_S = 60.0
 """A repeat that takes longer is cut; what was not seen then counts as old as it is."""
 _DRAINED = 50
@@ -65,7 +66,9 @@ async def _at(
     async with loading(running.addresses["ingest"], rate=rate, batch=batch, warm_up_s=warm_up_s) as load:
         for _ in range(size.repeats):
             before = load.told
-            seen_ms, ingest_ms = await _probe(probes, size.of(_PROBES, 5))
+            seen_ms, ingest_ms = await _probe(
+                probes, size.of(_PROBES, 5), pause_s=size.of(_PAUSE_MS, 200) / 1000
+            )
             accepted, behind = await load.rate_since(before), await running.lag()
             found.p50.append(percentile(seen_ms, 0.5))
             found.p99.append(percentile(seen_ms, 0.99))
@@ -81,7 +84,7 @@ async def _at(
     return found
 
 
-async def _probe(probes: Sequence[Probe], count: int) -> tuple[list[float], list[float]]:
+async def _probe(probes: Sequence[Probe], count: int, *, pause_s: float) -> tuple[list[float], list[float]]:
     """So many changes or some more, each as old as it was when seen, and when ingest had answered; in ms."""
     seen_ms: list[float] = []
     ingest_ms: list[float] = []
@@ -90,7 +93,7 @@ async def _probe(probes: Sequence[Probe], count: int) -> tuple[list[float], list
     async def repeat(probe: Probe) -> None:
         while len(seen_ms) < count and time.monotonic() < end_s:
             for _ in ("in", "out"):  # nobody is left waiting
-                await asyncio.sleep(random.uniform(*_PAUSE_S))
+                await asyncio.sleep(pause_s * random.uniform(0.5, 1.5))
                 told = await probe.tell()
                 ingest_ms.append((told.accepted_s - told.posted_s) * 1000)
                 left_s = max(0.0, end_s - time.monotonic())
