@@ -32,8 +32,9 @@ _SHOWN_S = 2.0
 
 @dataclass
 class Found:
-    """Of one rate, a value for each repeat: milliseconds, events per second, events."""
+    """Of one rate, a value for each repeat: changes watched, milliseconds, events per second, events."""
 
+    probes: list[float] = field(default_factory=list)
     p50: list[float] = field(default_factory=list)
     p99: list[float] = field(default_factory=list)
     ingest_p50: list[float] = field(default_factory=list)
@@ -71,6 +72,7 @@ async def _at(
             seen_ms, ingest_ms = await _probe(probes, size.of(_PROBES, 5), pause_s=pause_s)
             accepted, behind = await load.rate_since(before), await running.lag()
         await _drained(running)
+        found.probes.append(len(seen_ms))
         found.p50.append(percentile(seen_ms, 0.5))
         found.p99.append(percentile(seen_ms, 0.99))
         found.ingest_p50.append(percentile(ingest_ms, 0.5))
@@ -123,6 +125,7 @@ def _lines(found: Found, *, rate: int, batch: int, reach: Reach | None) -> list[
     return [
         Line("b", f"event → frame, p50, {at}, {posts}", "ms", found.p50),
         Line("b", f"event → frame, p99, {at}", "ms", found.p99, reach=reach),
+        Line("b", f"changes watched, {at}", "", found.probes),
         Line("b", f"of it until ingest answers, p50, {at}", "ms", found.ingest_p50),
         Line("b", f"of it until ingest answers, p99, {at}", "ms", found.ingest_p99),
         Line("b", f"accepted, {at}", "events/s", found.accepted),
