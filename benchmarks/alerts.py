@@ -8,6 +8,7 @@ import asyncio
 import base64
 import contextlib
 import random
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -31,6 +32,7 @@ _CROSSINGS = 100
 _QUEUES_PER_SITE = 5
 _TOLD_BEFORE_MS = 3000
 _GAP_MS = 150
+_LOAD_AFTER_S = 3
 _ENV = "BENCHMARK_SECRET"
 _SECRET = "whsec_" + base64.b64encode(b"benchmarks-of-vigie-32-bytes-ok!").decode()
 
@@ -58,6 +60,7 @@ class Found:
     lead_p99: list[float] = field(default_factory=list)
     early: list[float] = field(default_factory=list)
     accepted: list[float] = field(default_factory=list)
+    behind: list[float] = field(default_factory=list)
 
 
 async def measure(size: Size, say: Say, among: "Centre | None" = None) -> list[Line]:
@@ -69,19 +72,16 @@ async def measure(size: Size, say: Say, among: "Centre | None" = None) -> list[L
     async with among.system.alerts() as log, aiohttp.ClientSession() as http:
         for _ in range(size.repeats):
             await _cross(among, log, http, size, rest)
-        say(f"   at rest: {_said(rest)}")
-        ingest, warm_up_s = among.system.addresses["ingest"], size.of(WARM_UP_S, 1)
-        async with loading(ingest, rate=rate, batch=BATCH, warm_up_s=warm_up_s) as sender:
-            for _ in range(size.repeats):
-                before = sender.told
-                await _cross(among, log, http, size, load)
-                load.accepted.append(await sender.rate_since(before))
-        say(f"   at {rate} events/s: {_said(load)}")
+            say(f"   at rest: {_said(rest)}")
+        for _ in range(size.repeats):
+            await _cross(among, log, http, size, load, rate=rate)
+            say(f"   at {rate} events/s: {_said(load)}; {load.behind[-1]:,.0f} events not folded yet")
     at = f"at {rate:,} events/s"
     return [
         *_lines("at rest", rest),
         *_lines(at, load),
         Line("c", f"accepted, {at}", "events/s", load.accepted),
+        Line("c", f"accepted and not folded yet at the end, {at}", "events", load.behind),
     ]
 
 
@@ -123,15 +123,31 @@ episodes = 1000000
 """
 
 
-async def _cross(among: Centre, log: AlertLog, http: aiohttp.ClientSession, size: Size, found: Found) -> None:
-    """Lets waits cross, one after the other, each told before it is due; then all of them end."""
-    before_ms = size.of(_TOLD_BEFORE_MS, 1000)
-    crossings = _planned(size.of(_CROSSINGS, 3), now_ms() + before_ms + 200)
-    url = f"http://{among.system.addresses['ingest']}/v1/events"
-    for crossing in crossings:
-        await asyncio.sleep((crossing.at_ms - before_ms - now_ms()) / 1000)
-        entered_ms = crossing.at_ms - LIMIT_MS
-        await _tell(http, url, crossing, "queue.entered", entered_ms)
+async def _cross(
+    among: Centre, log: AlertLog, http: aiohttp.ClientSession, size: Size, found: Found, *, rate: int = 0
+) -> None:
+    """Lets waits cross, one after the other, each told before it is due; then all of them end.
+
+    The load, if there is a rate, ends after the last crossing: a worker that is behind lets its rules wait.
+    """
+    ingest = among.system.addresses["ingest"]
+    url = f"http://{ingest}/v1/events"
+    async with contextlib.AsyncExitStack() as stack:
+        if rate:
+            warm_up_s = size.of(WARM_UP_S, 1)
+            load = await stack.enter_async_context(
+                loading(ingest, rate=rate, batch=BATCH, warm_up_s=warm_up_s)
+            )
+            before = load.told
+        told_before_ms = size.of(_TOLD_BEFORE_MS, 1000)
+        crossings = _planned(size.of(_CROSSINGS, 3), now_ms() + told_before_ms + 200)
+        for crossing in crossings:
+            await asyncio.sleep((crossing.at_ms - told_before_ms - now_ms()) / 1000)
+            await _tell(http, url, crossing, "queue.entered", crossing.at_ms - LIMIT_MS)
+        await asyncio.sleep((crossings[-1].at_ms - now_ms()) / 1000 + size.of(_LOAD_AFTER_S, 1))
+        if rate:
+            found.accepted.append(await load.rate_since(before))
+            found.behind.append(await among.system.lag())
     in_log, at_lead = await _told(crossings, log, among.receiver)
     for crossing in crossings:
         await _tell(http, url, crossing, "queue.left", now_ms(), outcome="abandoned")
@@ -158,21 +174,24 @@ async def _told(
 ) -> tuple[dict[tuple[str, str, int], int], dict[tuple[str, str, int], int]]:
     """When each crossing was first read from the log, and when the lead had it."""
     wanted = {each.key for each in crossings}
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            in_log = {
-                (a.alert.site, a.alert.queue, a.alert.crossed_ms): a.at_ms
-                for a in reversed(log.arrived)
-                if a.alert.rule == DEFAULT_RULE.id
-            }
-            at_lead = {
-                (a.data["site"], a.data["queue"], a.data["crossed_ms"]): a.at_ms
-                for a in reversed(receiver.arrived)
-                if a.type == "alert.fired"
-            }
-            if wanted <= in_log.keys() and wanted <= at_lead.keys():
-                return in_log, at_lead
-            await asyncio.sleep(0.5)
+    end_s = time.monotonic() + PATIENCE_S
+    while True:
+        in_log = {
+            (a.alert.site, a.alert.queue, a.alert.crossed_ms): a.at_ms
+            for a in reversed(log.arrived)
+            if a.alert.rule == DEFAULT_RULE.id
+        }
+        at_lead = {
+            (a.data["site"], a.data["queue"], a.data["crossed_ms"]): a.at_ms
+            for a in reversed(receiver.arrived)
+            if a.type == "alert.fired"
+        }
+        if wanted <= in_log.keys() and wanted <= at_lead.keys():
+            return in_log, at_lead
+        if time.monotonic() > end_s:
+            not_in_log, not_told = sorted(wanted - in_log.keys()), sorted(wanted - at_lead.keys())
+            raise RuntimeError(f"no alert of {not_in_log}; the lead was not told of {not_told}")
+        await asyncio.sleep(0.5)
 
 
 async def _tell(

@@ -15,5 +15,5 @@ async def test_latency_and_alerts_are_measured_on_one_system() -> None:
 
     expect_figures(found_b, 7 * len(latency.RATES))
     assert [line.what for line in found_b if line.reach] == ["event → frame, p99, at 200 events/s"]
-    expect_figures(found_c, 11)
+    expect_figures(found_c, 12)
     assert [line.ours for line in found_c if "before" in line.what] == [[0], [0]], "an alert came early"
