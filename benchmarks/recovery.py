@@ -46,11 +46,11 @@ async def measure(size: Size, say: Say) -> list[Line]:
     return [
         Line("e", "`vigie up`, no data yet → first frame", "s", empty, reach=Reach(12)),
         Line("e", "`vigie up` on the same data → first frame", "s", again, reach=Reach(12)),
-        *killed_lines(back),
+        *_killed_lines(back),
     ]
 
 
-def killed_lines(back: dict[str, list[float]]) -> list[Line]:
+def _killed_lines(back: dict[str, list[float]]) -> list[Line]:
     reach = {"aggregator": Reach(15)}
     return [
         Line("e", f"{process} killed, {what}", "s", back[process], reach=reach.get(process))
@@ -68,14 +68,14 @@ async def _start(folder: Path, size: Size, back: dict[str, list[float]] | None =
                 first_s = await board.first_frame - begun_s
             system = await asyncio.to_thread(RunningSystem, started, addresses)
         if back is not None:
-            await kill_each(system, size, back)
+            await _kill_each(system, size, back)
         started.process.send_signal(signal.SIGTERM)
         if (code := await asyncio.to_thread(started.wait_for_end)) != 0:
             raise RuntimeError(f"vigie up ended with {code}")
     return first_s
 
 
-async def kill_each(system: RunningSystem, size: Size, back: dict[str, list[float]]) -> None:
+async def _kill_each(system: RunningSystem, size: Size, back: dict[str, list[float]]) -> None:
     """Kills each process once, in the order of an event's way, under a light load."""
     ingest = system.addresses["ingest"]
     async with (
