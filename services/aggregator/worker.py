@@ -19,6 +19,7 @@ from schemas.topics import ALERTS, DEAD_LETTERS, EVENTS, SNAPSHOTS, STATE
 from services.aggregator import publisher, state_log
 from services.aggregator.assignment import Assignment
 from services.aggregator.cancellation import unless_cancelled_within
+from services.aggregator.fetching import Fetching
 from services.aggregator.folding import Make
 from services.aggregator.health import Headers, create_pages
 from services.aggregator.holdings import Fetch, Holdings
@@ -32,9 +33,6 @@ from services.runtime.keys import Denied, bearer, keyring, refuse_scrape
 from services.runtime.process import serve
 
 log = structlog.get_logger()
-
-_FEW = 500
-"""A fetch of fewer events is no backlog: more of them are waited for, as each flush has its price."""
 
 _COMMIT_S = 1.0
 _CLOSE_S = 1.0
@@ -58,7 +56,6 @@ class Worker:
         crash: Callable[[BaseException], Awaitable[None]],
     ) -> None:
         self._settings = settings
-        self._hand_over = hand_over
         self._stop = asyncio.Event()
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
@@ -75,6 +72,13 @@ class Worker:
             metrics=metrics,
             highwater=self._highwater,
             wake_at=self._wake_at,
+        )
+        self._fetching = Fetching(
+            self._consumer,
+            assignment=lambda: self._holdings.assignment,
+            hand_over=hand_over,
+            max_records=settings.max_records,
+            pace_s=settings.pace_s,
         )
         self._assignment = Assignment(
             consumer=self._consumer,
@@ -116,7 +120,10 @@ class Worker:
 
     async def apply(self, fetch: Fetch) -> None:
         """One fetch through fold, flush and publish."""
-        await self._careful(self._holdings.fold(fetch))
+        try:
+            await self._careful(self._holdings.fold(fetch))
+        finally:
+            self._fetching.folded()
 
     async def tick(self) -> None:
         await self._careful(self._holdings.tick())
@@ -141,22 +148,11 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             loops = [
                 tasks.create_task(unless_cancelled_within(each()))
-                for each in (self._consume, self._keep_deadlines, self._keep_lease, self._watchdog.run)
+                for each in (self._fetching.run, self._keep_deadlines, self._keep_lease, self._watchdog.run)
             ]
             await self._stop.wait()
             for loop in loops:
                 loop.cancel()
-
-    async def _consume(self) -> None:
-        settings = self._settings
-        while True:
-            fetched = await self._consumer.getmany(timeout_ms=500, max_records=settings.max_records)
-            number = self._holdings.assignment  # no await in between: the fetch is of this assignment
-            if not fetched:
-                continue
-            await self._hand_over(Fetch(number, {tp.partition: records for tp, records in fetched.items()}))
-            if sum(map(len, fetched.values())) < _FEW:
-                await asyncio.sleep(settings.pace_s)
 
     async def _keep_deadlines(self) -> None:
         while True:

@@ -204,13 +204,10 @@ def iso(at_ms: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{ms:03d}Z"
 
 
-@contextlib.contextmanager
-def running_system(
-    folder: Path, settings_text: str = _SETTINGS, *, env: dict[str, str] | None = None
-) -> Iterator[RunningSystem]:
-    """Starts it on free ports, its data in the folder; asks it to end at the end, and sees that it does.
+def prepare(folder: Path, settings_text: str = _SETTINGS) -> tuple[list[str], dict[str, str]]:
+    """Writes `vigie.toml` with free ports; gives the command that starts it, and the addresses.
 
-    `settings_text` says what follows the addresses in `vigie.toml`.
+    `settings_text` says what follows the addresses. The data will be in the folder.
     """
     ports = free_ports(len(SERVICES))
     addresses = {name: f"127.0.0.1:{port}" for name, port in zip(SERVICES, ports, strict=True)}
@@ -225,6 +222,15 @@ def running_system(
         f"--config={settings}",
         f"--data={folder / 'data'}",
     ]
+    return command, addresses
+
+
+@contextlib.contextmanager
+def running_system(
+    folder: Path, settings_text: str = _SETTINGS, *, env: dict[str, str] | None = None
+) -> Iterator[RunningSystem]:
+    """Starts it on free ports, its data in the folder; asks it to end at the end, and sees that it does."""
+    command, addresses = prepare(folder, settings_text)
     with Started(command, env=env) as started:
         yield RunningSystem(started, addresses)
         started.process.send_signal(signal.SIGTERM)
