@@ -1,5 +1,7 @@
 """The contacts of a site: their facts as told, their stories as they stand, packed when quiet."""
 
+from collections.abc import Callable, Mapping
+
 import msgspec
 from msgspec import Struct
 
@@ -35,7 +37,18 @@ MAX_FACTS = 500
 _MAX_SEEN = 1000
 """Events of one contact that are only news, the last of which are remembered."""
 
+One = Callable[[str], str]
+
+
+def _as_it_is(name: str) -> str:
+    return name
+
+
+_NOTHING: Mapping[str, int] = {}
+"""Of all contacts, as most have none: an empty dict for each is a tenth of one that is packed."""
 _NO_STORY = Story([], [])
+_NO_FACTS: list[Fact] = []
+"""Of all that are packed; nobody adds to them, as unpacking comes first."""
 _NAMES_CHANNEL = (ev.ContactCreated, ev.ContactEnded)
 
 
@@ -59,20 +72,22 @@ class Contact:
         "expired",
         "facts",
         "final_at_ms",
+        "name",
         "news_ms",
         "seen",
         "story",
         "touched_ms",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, name: str) -> None:
+        self.name = name
         self.facts: list[Fact] = []
         self.seen = b""
         self.news_ms = 0
         self.touched_ms = 0
         self.channel: tuple[int, str, Channel] | None = None
         """What the first event that names its channel, but no queue, said: instant, id, channel."""
-        self.expired: dict[str, int] = {}
+        self.expired: Mapping[str, int] = _NOTHING
         """Waiting visits given up for lack of news: from when on, by segment. News take them up again."""
         self.final_at_ms: int | None = None
         """When it may be forgotten, once that has been looked up."""
@@ -95,9 +110,12 @@ class Contact:
         """Whether the event is one fact more than a contact may have."""
         return len(self.facts) >= MAX_FACTS and fact_of(event) is not None
 
-    def add(self, event: ev.ContactEvent, clock_ms: int) -> bool:
-        """Keeps what the event tells; True when the story is to be told again."""
-        fact = fact_of(event)
+    def add(self, event: ev.ContactEvent, clock_ms: int, one: One = _as_it_is) -> bool:
+        """Keeps what the event tells; True when the story is to be told again.
+
+        `one` gives the one string of a name that is told again and again.
+        """
+        fact = fact_of(event, one)
         if fact is not None:
             self.facts.append(fact)
         else:
@@ -111,37 +129,38 @@ class Contact:
             self.touched_ms = clock_ms
         self.final_at_ms = None
         if self.expired:
-            self.expired = {}
+            self.expired = _NOTHING
             return True
         return fact is not None
 
-    def retell(self, name: str, terms: Terms) -> Story:
+    def retell(self, terms: Terms) -> Story:
         """Tells the story anew from the facts; gives the one told before."""
         before = self.story
-        self.story = tell(name, self.facts, terms, self.expired)
+        self.story = tell(self.name, self.facts, terms, self.expired)
         return before
 
     def pack(self) -> None:
         """Keeps the facts as bytes and forgets the story until it is needed again."""
         self._packed = _encoder.encode(self.facts)
-        self.facts, self.story = [], _NO_STORY
+        self.facts, self.story = _NO_FACTS, _NO_STORY
 
-    def unpack(self, name: str, terms: Terms) -> None:
+    def unpack(self, terms: Terms) -> None:
         """Undoes `pack`."""
         if self._packed is not None:
             self.facts, self._packed = _facts.decode(self._packed), None
-            self.retell(name, terms)
+            self.retell(terms)
 
     def stored(self) -> StoredContact:
         facts = self.facts if self._packed is None else _facts.decode(self._packed)
-        return StoredContact(facts, self.seen, self.news_ms, self.touched_ms, self.expired, self.channel)
+        expired = dict(self.expired)
+        return StoredContact(facts, self.seen, self.news_ms, self.touched_ms, expired, self.channel)
 
     @classmethod
-    def restored(cls, stored: StoredContact) -> "Contact":
-        contact = cls()
+    def restored(cls, name: str, stored: StoredContact) -> "Contact":
+        contact = cls(name)
         contact.facts, contact.seen = stored.facts, stored.seen
         contact.news_ms, contact.touched_ms = stored.news_ms, stored.touched_ms
-        contact.expired, contact.channel = stored.expired, stored.channel
+        contact.expired, contact.channel = stored.expired or _NOTHING, stored.channel
         return contact
 
     def entered(self) -> set[str]:
@@ -183,7 +202,7 @@ _encoder = msgspec.msgpack.Encoder()
 _facts = msgspec.msgpack.Decoder(list[Fact])
 
 
-def fact_of(event: ev.ContactEvent) -> Fact | None:
+def fact_of(event: ev.ContactEvent, one: One = _as_it_is) -> Fact | None:
     """What figures depend on in an event; None when it is only news of the contact."""
     match event:
         case ev.QueueEntered():
@@ -191,39 +210,39 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
                 ENTERED,
                 event.occurred_ms,
                 event.id,
-                event.source,
+                one(event.source),
                 event.rank,
                 event.segment,
-                event.queue,
+                one(event.queue),
             )
         case ev.QueueLeft():
-            return _fact(LEFT, event, event.queue, event.agent, event.outcome)
+            return _fact(LEFT, event, one, event.queue, event.agent, event.outcome)
         case ev.AgentAccepted():
-            return _fact(ACCEPTED, event, event.queue, event.agent)
+            return _fact(ACCEPTED, event, one, event.queue, event.agent)
         case ev.AgentOffered():
-            return _fact(OFFERED, event, event.queue, event.agent)
+            return _fact(OFFERED, event, one, event.queue, event.agent)
         case ev.AgentNoAnswer() | ev.AgentOfferEnded():
-            return _fact(OFFER_ENDED, event, event.queue, event.agent)
+            return _fact(OFFER_ENDED, event, one, event.queue, event.agent)
         case ev.TalkEnded():
-            return _fact(TALK_ENDED, event, event.queue, event.agent)
+            return _fact(TALK_ENDED, event, one, event.queue, event.agent)
         case ev.WrapStart():
-            return _fact(WRAP_START, event, None, event.agent)
+            return _fact(WRAP_START, event, one, None, event.agent)
         case ev.WrapEnd():
-            return _fact(WRAP_END, event, None, event.agent)
+            return _fact(WRAP_END, event, one, None, event.agent)
         case ev.Transfer() if event.from_queue is not None and event.kind == "queue":
             return Fact(
                 LEFT,
                 event.occurred_ms,
                 event.id,
-                event.source,
+                one(event.source),
                 event.rank,
                 None,
-                event.from_queue,
+                one(event.from_queue),
                 None,
                 Outcome.TRANSFERRED,
             )
         case ev.ContactEnded():
-            return Fact(CONTACT_ENDED, event.occurred_ms, event.id, event.source, event.rank)
+            return Fact(CONTACT_ENDED, event.occurred_ms, event.id, one(event.source), event.rank)
         case _:
             return None
 
@@ -240,9 +259,19 @@ _InVisit = (
 )
 
 
-def _fact(kind: int, event: _InVisit, queue: str | None, agent: str | None, word: str | None = None) -> Fact:
+def _fact(
+    kind: int, event: _InVisit, one: One, queue: str | None, agent: str | None, word: str | None = None
+) -> Fact:
     return Fact(
-        kind, event.occurred_ms, event.id, event.source, event.rank, event.segment, queue, agent, word
+        kind,
+        event.occurred_ms,
+        event.id,
+        one(event.source),
+        event.rank,
+        event.segment,
+        None if queue is None else one(queue),
+        None if agent is None else one(agent),
+        word,
     )
 
 

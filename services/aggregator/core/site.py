@@ -12,7 +12,7 @@ from schemas import events as ev
 from schemas.config import MAX_QUEUES_PER_SITE_UNCONFIGURED, Config, QueueConfig
 from schemas.vocabulary import Channel, Reason
 from services.aggregator.core import cells
-from services.aggregator.core.agents import Agent, Said
+from services.aggregator.core.agents import Agent, Said, one_tuple
 from services.aggregator.core.alerts import AlertBook
 from services.aggregator.core.calendar import Calendar
 from services.aggregator.core.contacts import PACK_AFTER_MS, Contact
@@ -64,6 +64,7 @@ class Site:
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._labels_of: dict[str, QueueLabels] = {}
+        self._names: dict[str, str] = {}
         self._bucket = now_ms // BUCKET_MS
         self._wrap_up_s = {
             s.id: s.wrap_up_s for s in config.sources if s.site == site and s.wrap_up_s is not None
@@ -182,7 +183,7 @@ class Site:
         contact = self.contacts.get(name)
         if contact is None:
             return None
-        contact.unpack(name, self.wrap_up_ms)
+        contact.unpack(self.wrap_up_ms)
         skews = self.hearing.skews()
         waits = [
             max(0, now_ms - v.entered_ms - skews.get(v.source, 0)) if v.outcome is None else v.wait_ms
@@ -196,9 +197,11 @@ class Site:
         name = event.contact
         contact = self.contacts.get(name)
         if contact is None:
-            contact = self.contacts[name] = Contact()
+            contact = self.contacts[name] = Contact(name)
         elif contact.is_too_much(event):
             return Reason.TOO_MANY
+        else:
+            name = contact.name
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
             told = getattr(event, "channel", None)
@@ -218,7 +221,7 @@ class Site:
                 agent.meet(event.occurred_ms, _Changer(self, now_ms))
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
-        is_other_story = contact.add(event, self.clock_ms)
+        is_other_story = contact.add(event, self.clock_ms, self._one)
         if contact.channel is not None and isinstance(event, _TELLS_CHANNEL):
             at_ms, event_id, channel = contact.channel
             for entered in contact.entered():
@@ -229,9 +232,13 @@ class Site:
                 self.tell(now_ms)
         return _ACCEPTED
 
+    def _one(self, name: str) -> str:
+        """The one string of a source, a queue or an agent: what is told of each is kept for hours."""
+        return self._names.setdefault(name, name)
+
     def _retell(self, name: str, contact: Contact, now_ms: int) -> None:
         """Tells a contact's story anew and counts what became different."""
-        before = contact.retell(name, self.wrap_up_ms)
+        before = contact.retell(self.wrap_up_ms)
         after = contact.story
         known = {v.key: v for v in before.visits}
         for visit in after.visits:
@@ -268,7 +275,13 @@ class Site:
             return self._repeated(event, now_ms)
         agent = self._agent(event.agent)
         said = Said(
-            event.occurred_ms, event.id, event.source, event.state, event.reason, event.queues, event.inferred
+            event.occurred_ms,
+            event.id,
+            self._one(event.source),
+            event.state,
+            None if event.reason is None else self._one(event.reason),
+            None if event.queues is None else one_tuple(event.queues),
+            event.inferred,
         )
         for name in event.queues or ():
             queue = self.queue(name, now_ms)
@@ -336,8 +349,8 @@ class Site:
                 self._retell(name, contact, now_ms)
 
     def _visits_of(self, queue: str) -> Iterable[Visit]:
-        for name, contact in self.contacts.items():
-            contact.unpack(name, self.wrap_up_ms)
+        for contact in self.contacts.values():
+            contact.unpack(self.wrap_up_ms)
             yield from (v for v in contact.story.visits if v.queue == queue)
 
     def _is_repeat(self, event: ev.ContactEvent | ev.AgentStateChanged) -> bool:
@@ -347,7 +360,7 @@ class Site:
             return agent is not None and agent.knows(event.id, event.source)
         contact = self.contacts.get(event.contact)
         if contact is not None:
-            contact.unpack(event.contact, self.wrap_up_ms)
+            contact.unpack(self.wrap_up_ms)
             if contact.knows(event):
                 return True
         return bool(self.repeats) and self.repeats.knows(hash_of(event.source, event.id))
@@ -413,7 +426,7 @@ class Site:
                 self.changed_agents.add(agent.name)
 
     def _forget(self, name: str, contact: Contact) -> None:
-        contact.unpack(name, self.wrap_up_ms)
+        contact.unpack(self.wrap_up_ms)
         for visit in contact.story.visits:
             self.queues[visit.queue].settle(visit)
         for source, told in contact.told().items():
