@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config
-from schemas.deliveries import Delivery, DeliveryState
+from schemas.deliveries import GIVE_UP_MS, Delivery, DeliveryState
+from schemas.recipients import Nobody
 from schemas.vocabulary import AlertState, Notice
 from services.notifier.core import retry
 from services.notifier.core.outbox import ALL_TOGETHER, KEPT_ALERTS, PER_DESTINATION, Outbox, Try
-from services.notifier.core.plan import Nobody
-from services.notifier.core.retry import GIVE_UP_MS, Outcome
+from services.notifier.core.retry import Outcome
 from tests.unit.api.rows import NOW
 from tests.unit.notifier.told import CENTRE, Story, led_by
 

@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from schemas.notices import notice_of
 from schemas.vocabulary import AlertState, Notice
-from services.notifier.core.notices import notice_of
 from tests.unit.api.rows import alert
 
 F, A, Z, S, R, W = (
