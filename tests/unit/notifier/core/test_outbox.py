@@ -492,3 +492,20 @@ def test_whatever_happens_the_order_holds_and_no_answered_notice_is_repeated(ste
         assert Notice.RESOLVED in sent
     if heard and story.now.state is not AlertState.RESOLVED:
         assert Notice.FIRED in sent
+
+
+def test_an_alert_that_is_over_and_read_from_its_middle_on_is_told_to_nobody_again() -> None:
+    story, it = Story(), Notifier()
+    begun = story.fired()
+    counted = story.moved(AlertState.FIRING, episodes_10m=2)
+    ended = story.resolved()
+    it.hear(begun)
+    it.send()
+    it.hear(counted, ended)
+    it.send()
+
+    again = Notifier(records=it.records)
+    again.hear(counted, ended)
+
+    assert again.send() == []
+    assert again.records == it.records
