@@ -1,9 +1,11 @@
 """Partition by partition: what was published, read to its end, beside the fold of the events.
 
-The order in which the ends are taken matters on a live system: rows first, then state, alerts and
-events, so that whatever a row or the state knows is among the events that are folded.
+The order in which the ends are taken matters on a live system: rows first, then state, deliveries,
+alerts and events, so that whatever a row or the state knows is among the events that are folded, and
+whatever was delivered is among the alerts.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -19,9 +21,11 @@ from services.aggregator.core import records
 from services.aggregator.core.partition import BEHIND_OFF_S
 from services.aggregator.publisher import applied_of
 from services.aggregator.state_log import Loaded
-from services.aggregator.verify import alerts, rows
+from services.aggregator.verify import alerts, deliveries, rows
 from services.aggregator.verify.afresh import BEHIND_MS, Afresh
+from services.aggregator.verify.deliveries import Story
 from services.aggregator.verify.findings import Difference, Findings, Reading
+from services.aggregator.verify.outcomes import Recorded
 from services.aggregator.verify.reach import Reach
 from services.aggregator.verify.reading import Extent, Reader
 from services.aggregator.verify.rows import Shown
@@ -61,19 +65,25 @@ Extents = Mapping[str, Mapping[int, Extent]]
 
 
 class Comparison:
-    """One verification. `site`: of rows and alerts, those of this site alone."""
+    """One verification. `site`: of everything, what is of this site alone. `settings_ms`: since when the
+    file is what it is.
+    """
 
-    def __init__(self, reader: Reader, config: Config, site: str | None = None) -> None:
+    def __init__(
+        self, reader: Reader, config: Config, site: str | None = None, *, settings_ms: int = 0
+    ) -> None:
         self.findings = Findings()
         self._reader = reader
         self.config = config
         self._site = site
+        self._settings_ms = settings_ms
         self._extents: Extents = {}
+        self._appended_ms = 0
         self.now_ms = 0
 
     async def run(self) -> Findings:
         """Compares everything. Raises `Unavailable`, `Misconfigured`, `InvalidMessage`."""
-        names = (SNAPSHOTS.name, STATE.name, ALERTS.name, DELIVERIES.name, EVENTS.name)
+        names = (SNAPSHOTS.name, STATE.name, DELIVERIES.name, ALERTS.name, EVENTS.name)
         self._extents = await self._reader.extents(names)
         self.now_ms = now_ms()
         events = self._extents[EVENTS.name]
@@ -86,7 +96,7 @@ class Comparison:
             numbers = [partition_of(self._site.encode(), len(numbers))]
         for number in numbers:
             await self._compare(number)
-        self._leave_deliveries()
+        await self._compare_deliveries()
         return self.findings
 
     async def _compare(self, number: int) -> None:
@@ -99,6 +109,7 @@ class Comparison:
             Reading(partition=number, from_offset=extent.begin, to_offset=extent.end, applied=stored.applied)
         )
         fold = await self._fold(_Fold(self, number, extent, shown, stored))
+        self._appended_ms = max(self._appended_ms, fold.afresh.appended_ms)
         evidence = alerts.Evidence(
             told=alerts.collect(told),
             stored=stored.alerts,
@@ -208,10 +219,56 @@ class Comparison:
 
     # -- deliveries ----------------------------------------------------------------------------
 
-    def _leave_deliveries(self) -> None:
-        """What became of notices is told by who sends them: it does not follow from the events."""
-        extents = self._extents[DELIVERIES.name].values()
-        self.findings.omitted["records of deliveries"] += sum(e.end - e.begin for e in extents)
+    async def _compare_deliveries(self) -> None:
+        """All partitions at once: that something was recorded in one shows that its writer was there."""
+        stories, alerts_since_ms = await self._stories()
+        records, since_ms = await self._recorded()
+        evidence = deliveries.Evidence(
+            stories=stories,
+            records=records,
+            config=self.config,
+            now_ms=min(self.now_ms, self._appended_ms),  # a system that was ended is not late
+            settings_ms=self._settings_ms,
+            alerts_since_ms=alerts_since_ms,
+            since_ms=since_ms,
+        )
+        deliveries.judge(evidence, self.findings)
+
+    async def _stories(self) -> tuple[dict[str, Story], int]:
+        """Every alert as who reads the topic comes to know it, and from when on they are all there."""
+        stories: dict[str, Story] = defaultdict(Story)
+        since_ms = 0
+        for number, extent in self._extents[ALERTS.name].items():
+            async for record in self._reader.records(ALERTS.name, number, extent):
+                since_ms = max(since_ms, record.timestamp if record.offset == extent.begin > 0 else 0)
+                with contextlib.suppress(InvalidMessage):  # told of where alerts are compared
+                    alert = codec.decode_alert(record.value or b"")
+                    if self._is_ours(alert.site):
+                        stories[alert.alert_id].add(alert, record.timestamp)
+        return stories, since_ms
+
+    async def _recorded(self) -> tuple[list[Recorded], int]:
+        """Every record of a delivery, and from when on they are all there."""
+        records: list[Recorded] = []
+        since_ms = 0
+        for number, extent in self._extents[DELIVERIES.name].items():
+            async for record in self._reader.records(DELIVERIES.name, number, extent):
+                since_ms = max(since_ms, record.timestamp if record.offset == extent.begin > 0 else 0)
+                try:
+                    delivery = codec.decode_delivery(record.value or b"")
+                except InvalidMessage as error:
+                    self.findings.differ(
+                        "log", f"{DELIVERIES.name}-{number} at {record.offset}", error.detail
+                    )
+                    continue
+                if self._is_ours(delivery.site):
+                    records.append(Recorded(number, record.offset, record.timestamp, delivery))
+                elif self.wants(delivery.site):
+                    self.findings.omitted["records of deliveries of a site that is not in the file"] += 1
+        return records, since_ms
+
+    def _is_ours(self, site: str) -> bool:
+        return self.wants(site) and self.config.lists(site)
 
 
 class _Fold:
