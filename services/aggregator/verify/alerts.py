@@ -21,6 +21,10 @@ from services.aggregator.verify.reach import Reach
 
 _WAIT = "longest_wait_s"
 _SAME = 1e-6
+LATE_MS = 10_000
+"""By how much facts may come late and yet be compared: the second fold knows them at once."""
+
+LATE_FACTS = "wait alerts of facts that came late: how they were told depends on the instants of the looks"
 _SKEW_DRIFT_MS = 1000
 """How far a crossing may move because the measured skew of a source did."""
 
@@ -168,6 +172,9 @@ def _judge_episodes(evidence: Evidence, findings: Findings) -> None:
         if _is_wait(expected, evidence, findings=None) and name not in evidence.told:
             if expected.reason == "corrected" or expected.crossed_ms > evidence.state_ms:
                 continue
+            if _is_of_late_facts(expected, (each.last for each in evidence.told.values())):
+                findings.omitted[LATE_FACTS] += 1
+                continue
             findings.differ("alert", name_of(expected), f"never told; crossed at {expected.crossed_ms}")
     for name, told in evidence.told.items():
         last = told.last
@@ -192,6 +199,9 @@ def _judge_unfounded(last: Alert, evidence: Evidence, findings: Findings) -> Non
     before = evidence.as_of_state.get(last.alert_id)
     if is_known and last.state in OPEN_ALERT_STATES and (before is None or before.reason != "corrected"):
         return
+    if any(_is_of_late_facts(each, [last]) for each in evidence.as_of_end.values()):
+        findings.omitted[LATE_FACTS] += 1
+        return
     findings.differ("alert", name_of(last), f"told as {last.state}, and no such wait is in the log")
 
 
@@ -205,8 +215,32 @@ def _judge_end(last: Alert, episode: Alert, evidence: Evidence, findings: Findin
             return
     elif episode.resolved_ms is None and (last.resolved_ms or 0) > evidence.end_ms:
         return
+    if _is_late(episode):
+        findings.compared["wait episodes with their ends"] -= 1
+        findings.omitted[LATE_FACTS] += 1
+        return
     found, wanted = _ending(last), _ending(episode)
     findings.differ("alert", name_of(last), f"{found}, and by the log {wanted}")
+
+
+def _is_of_late_facts(episode: Alert, others: Iterable[Alert]) -> bool:
+    """Whether the log had an episode's facts late, and another of its place was told of the same time.
+
+    Which of overlapping waits begins an episode depends on what was known at a look.
+    """
+    return _is_late(episode) and any(_overlap(episode, other) for other in others)
+
+
+def _is_late(episode: Alert) -> bool:
+    """Whether the facts of an episode of the log came late: a fold looks as soon as they are there."""
+    return episode.fired_ms - episode.crossed_ms > LATE_MS
+
+
+def _overlap(one: Alert, other: Alert) -> bool:
+    if (one.site, one.queue, one.rule) != (other.site, other.queue, other.rule):
+        return False
+    last_ms = min(each.resolved_ms or each.fired_ms for each in (one, other))
+    return max(one.crossed_ms, other.crossed_ms) <= last_ms
 
 
 def _ending(alert: Alert) -> str:

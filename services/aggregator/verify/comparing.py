@@ -32,8 +32,6 @@ from services.aggregator.verify.rows import Shown
 from services.runtime.clock import now_ms
 
 _LOOKED_WITHIN_MS = 500
-_LATE_MS = 10_000
-"""By how much facts may come late and yet be known at once to the second fold."""
 _SLACK_MS = 1000
 """By how much our clock may be ahead of the worker's."""
 
@@ -139,7 +137,7 @@ class Comparison:
         instants of the looks are not in the log: either way of telling it is right.
         """
         extent = self._extents[EVENTS.name][number]
-        fold = await self._fold(_Fold(self, number, extent, {}, stored, behind_ms=_LATE_MS))
+        fold = await self._fold(_Fold(self, number, extent, {}, stored, behind_ms=alerts.LATE_MS))
         second = Findings()
         known = replace(
             evidence, as_of_state=fold.as_of_state, as_of_end=self.mine(fold.afresh.told), reach=fold.reach

@@ -9,7 +9,7 @@ from msgspec import structs
 from schemas.board import Alert
 from schemas.config import Config, QueueConfig, RuleConfig
 from schemas.vocabulary import AlertState, Channel, Severity
-from services.aggregator.verify.alerts import Evidence, collect, judge
+from services.aggregator.verify.alerts import LATE_FACTS, Evidence, collect, judge
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
 
@@ -255,3 +255,48 @@ def test_resolved_by_hand_needs_no_value() -> None:
     first = low()
 
     assert details(verdict([first, ended(first, value=0.1, reason="by_hand")], config=FIGURES)) == []
+
+
+LATE_MS = CROSSED_MS + 60_000
+"""When the facts of an episode came, a minute late."""
+
+
+def known_late(**changes: Any) -> Alert:
+    """An episode of the log that was over when its facts came."""
+    return alert(
+        **{"state": RESOLVED, "fired_ms": LATE_MS, "resolved_ms": CROSSED_MS + 5000, "late": True, **changes}
+    )
+
+
+def test_which_of_overlapping_waits_was_told_is_open_when_their_facts_came_late() -> None:
+    told = known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000)
+
+    found = verdict([told], by_log=[known_late()])
+
+    assert details(found) == []
+    assert found.omitted[LATE_FACTS] == 2
+
+
+def test_another_end_is_open_when_the_facts_came_late() -> None:
+    found = verdict([known_late(resolved_ms=CROSSED_MS + 4000)], by_log=[known_late()])
+
+    assert details(found) == []
+    assert found.omitted[LATE_FACTS] == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        known_late(alert_id="a2", crossed_ms=CROSSED_MS + 5001, resolved_ms=CROSSED_MS + 6000),
+        known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000, queue="sales"),
+    ],
+)
+def test_late_facts_explain_nothing_at_another_time_or_place(told: Alert) -> None:
+    assert len(details(verdict([told], by_log=[known_late()]))) == 2
+
+
+def test_facts_in_time_explain_no_other_alert() -> None:
+    told = known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000)
+    known = known_late(fired_ms=CROSSED_MS + 1000)
+
+    assert len(details(verdict([told], by_log=[known]))) == 2
