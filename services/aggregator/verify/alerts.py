@@ -23,7 +23,9 @@ _WAIT = "longest_wait_s"
 _SAME = 1e-6
 LATE_MS = 10_000
 """By how much facts may come late and yet be compared: the second fold knows them at once."""
+_HOUR_MS = 3_600_000
 
+HISTORY = "wait alerts of more than an hour ago when their facts came: they may be told or not"
 LATE_FACTS = "wait alerts of facts that came late: how they were told depends on the instants of the looks"
 _SKEW_DRIFT_MS = 1000
 """How far a crossing may move because the measured skew of a source did."""
@@ -172,6 +174,9 @@ def _judge_episodes(evidence: Evidence, findings: Findings) -> None:
         if _is_wait(expected, evidence, findings=None) and name not in evidence.told:
             if expected.reason == "corrected" or expected.crossed_ms > evidence.state_ms:
                 continue
+            if _is_history(expected):
+                findings.omitted[HISTORY] += 1
+                continue
             if _is_of_late_facts(expected, (each.last for each in evidence.told.values())):
                 findings.omitted[LATE_FACTS] += 1
                 continue
@@ -198,6 +203,9 @@ def _judge_unfounded(last: Alert, evidence: Evidence, findings: Findings) -> Non
     is_known = last.alert_id in evidence.as_of_end
     before = evidence.as_of_state.get(last.alert_id)
     if is_known and last.state in OPEN_ALERT_STATES and (before is None or before.reason != "corrected"):
+        return
+    if _is_history(last):
+        findings.omitted[HISTORY] += 1
         return
     if any(_is_of_late_facts(each, [last]) for each in evidence.as_of_end.values()):
         findings.omitted[LATE_FACTS] += 1
@@ -234,6 +242,12 @@ def _is_of_late_facts(episode: Alert, others: Iterable[Alert]) -> bool:
 def _is_late(episode: Alert) -> bool:
     """Whether the facts of an episode of the log came late: a fold looks as soon as they are there."""
     return episode.fired_ms - episode.crossed_ms > LATE_MS
+
+
+def _is_history(alert: Alert) -> bool:
+    """Whether it had been over for about an hour when its facts came: from then on nothing is told of it."""
+    is_over = alert.state is AlertState.RESOLVED and alert.notice is None
+    return is_over and alert.fired_ms - alert.crossed_ms > _HOUR_MS
 
 
 def _overlap(one: Alert, other: Alert) -> bool:

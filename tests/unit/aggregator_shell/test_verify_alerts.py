@@ -8,8 +8,8 @@ from msgspec import structs
 
 from schemas.board import Alert
 from schemas.config import Config, QueueConfig, RuleConfig
-from schemas.vocabulary import AlertState, Channel, Severity
-from services.aggregator.verify.alerts import LATE_FACTS, Evidence, collect, judge
+from schemas.vocabulary import AlertState, Channel, Notice, Severity
+from services.aggregator.verify.alerts import HISTORY, LATE_FACTS, Evidence, collect, judge
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
 
@@ -300,3 +300,12 @@ def test_facts_in_time_explain_no_other_alert() -> None:
     known = known_late(fired_ms=CROSSED_MS + 1000)
 
     assert len(details(verdict([told], by_log=[known]))) == 2
+
+
+def test_what_was_over_for_an_hour_when_its_facts_came_may_be_told_or_not() -> None:
+    old = known_late(fired_ms=CROSSED_MS + 4_200_000)
+    told, untold = verdict([old], by_log=[]), verdict([], by_log=[old])
+
+    assert details(told) == details(untold) == []
+    assert told.omitted[HISTORY] == untold.omitted[HISTORY] == 1
+    assert len(details(verdict([structs.replace(old, notice=Notice.FIRED)], by_log=[]))) == 1
