@@ -47,7 +47,7 @@ class Plan(Struct, frozen=True, kw_only=True):
     seed: int
     load: float = 5.0
     every_s: tuple[float, float] = (2.0, 10.0)
-    verify_every_s: float = 120.0
+    verify_every_s: float = 60.0
 
 
 def soak(plan: Plan, folder: Path, say: Say) -> list[str]:
@@ -68,7 +68,11 @@ def _logged_system(folder: Path, text: str) -> Iterator[RunningSystem]:
         try:
             yield system
         finally:
-            (folder / "vigie.log").write_text("\n".join(system.started.lines), "utf-8")
+            _write_log(folder, system)
+
+
+def _write_log(folder: Path, system: RunningSystem) -> None:
+    (folder / "vigie.log").write_text("\n".join(system.started.lines) + "\n", "utf-8")
 
 
 class _Soaking:
@@ -98,6 +102,7 @@ class _Soaking:
         records = await verdict.recorded(self._system.bootstrap)
         self._differences += verdict.told_otherwise(records, self._receiver.arrived)
         self._differences += watching.growth(watch.uses)
+        self._differences += verdict.exceptions(self._system.started.lines)
         for line in watching.report(watch.uses):
             self._say(line)
         return list(dict.fromkeys(self._differences))
@@ -184,6 +189,7 @@ class _Soaking:
         end_s, told = time.monotonic() + self._plan.seconds, 0
         while True:
             await asyncio.sleep(min(_TELL_S, self._plan.seconds / 4))
+            _write_log(self._folder, self._system)
             done = ", ".join(str(each) for each in hurting.done[told:]) or "nothing done"
             told = len(hurting.done)
             left_s = max(0, round(end_s - time.monotonic()))

@@ -105,6 +105,13 @@ def told_otherwise(records: Iterable[Delivery], arrived: Iterable[Arrival]) -> l
     return _some(found)
 
 
+def exceptions(lines: Sequence[str]) -> list[str]:
+    """Exceptions that somebody logged, each with the line that ends it: none of ours is expected to fail."""
+    starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
+    ends = [next((line for line in lines[n + 1 :] if line[:1] not in " |"), "") for n in starts]
+    return _some([f"log: exception {line}" for line in ends])
+
+
 def _some(found: Sequence[str]) -> list[str]:
     more = [f"… and {len(found) - _MOST} more"] if len(found) > _MOST else []
     return [*found[:_MOST], *more]

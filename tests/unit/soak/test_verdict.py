@@ -7,7 +7,7 @@ import pytest
 from schemas.deliveries import ChannelKind, Delivery, DeliveryState
 from schemas.vocabulary import Notice
 from tests.doubles.receiver import Arrival, Reply
-from tests.soak.verdict import told_otherwise
+from tests.soak.verdict import exceptions, told_otherwise
 from tests.soak.watching import Use, growth
 
 
@@ -68,6 +68,14 @@ def test_what_came_and_what_was_recorded_must_agree(
     records: list[Delivery], arrived: list[Arrival], said: list[str]
 ) -> None:
     assert told_otherwise(records, arrived) == said
+
+
+def test_an_exception_in_the_log_is_found() -> None:
+    calm = ["2026-11-22T10:18:28.412Z info api listening", "aggregator | something else"]
+    fault = ["Traceback (most recent call last):", '  File "x.py", line 1, in f', "    f()", "KeyError: 'a'"]
+
+    assert exceptions(calm) == []
+    assert exceptions([*calm, *fault, *calm]) == ["log: exception KeyError: 'a'"]
 
 
 def lives(mb_per_min: float, *, fds: float = 20) -> list[Use]:
