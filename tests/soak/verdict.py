@@ -107,8 +107,9 @@ def told_otherwise(records: Iterable[Delivery], arrived: Iterable[Arrival]) -> l
 
 def exceptions(lines: Sequence[str]) -> list[str]:
     """Exceptions that somebody logged, each with the line that ends it: none of ours is expected to fail."""
-    starts = [number for number, line in enumerate(lines) if "Traceback (most recent call last)" in line]
-    ends = [next((line for line in lines[n + 1 :] if line[:1] not in " |"), "") for n in starts]
+    said = [line.partition(" | ")[2] or line for line in lines]  # without the name of who wrote it
+    starts = [number for number, line in enumerate(said) if "Traceback (most recent call last)" in line]
+    ends = [next((line for line in said[n + 1 :] if line[:1] not in (" ", "|")), "") for n in starts]
     return _some([f"log: exception {line}" for line in ends])
 
 

@@ -72,7 +72,8 @@ def test_what_came_and_what_was_recorded_must_agree(
 
 def test_an_exception_in_the_log_is_found() -> None:
     calm = ["2026-11-22T10:18:28.412Z info api listening", "aggregator | something else"]
-    fault = ["Traceback (most recent call last):", '  File "x.py", line 1, in f', "    f()", "KeyError: 'a'"]
+    trace = ["Traceback (most recent call last):", '  File "x.py", line 1, in f', "    f()", "KeyError: 'a'"]
+    fault = [f"api | {line}" for line in trace]
 
     assert exceptions(calm) == []
     assert exceptions([*calm, *fault, *calm]) == ["log: exception KeyError: 'a'"]
