@@ -7,7 +7,7 @@ justify firing and resolving; which instants were looked at is not in the log.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -50,13 +50,18 @@ class Told:
         return self.versions[max(self.versions)][-1]
 
 
+Entry = tuple[str, str, int]
+"""Site, queue, and the instant at which a contact entered it."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """What is known of the alerts of one partition.
 
     `stored`: the alerts of the state, as of `state_ms`; `as_of_state` and `as_of_end`: the last
     version of each alert by the fold, there and at the end of the log. `board`: those in site rows.
-    `skew_ms`: by how much a source's clock is ahead at the most.
+    `skew_ms`: by how much a source's clock is ahead at the most. `entries`: of every contact of the log,
+    once somebody has looked for them.
     """
 
     told: Mapping[str, Told]
@@ -69,6 +74,7 @@ class Evidence:
     config: Config
     reach: Reach
     skew_ms: int = 0
+    entries: Collection[Entry] = ()
 
 
 def collect(told: Iterable[Alert]) -> dict[str, Told]:
@@ -174,7 +180,7 @@ def _judge_episodes(evidence: Evidence, findings: Findings) -> None:
         if _is_wait(expected, evidence, findings=None) and name not in evidence.told:
             if expected.reason == "corrected" or expected.crossed_ms > evidence.state_ms:
                 continue
-            if _is_history(expected):
+            if _was_long_over(expected) and expected.notice is None:
                 findings.omitted[HISTORY] += 1
                 continue
             if _is_of_late_facts(expected, (each.last for each in evidence.told.values())):
@@ -204,7 +210,7 @@ def _judge_unfounded(last: Alert, evidence: Evidence, findings: Findings) -> Non
     before = evidence.as_of_state.get(last.alert_id)
     if is_known and last.state in OPEN_ALERT_STATES and (before is None or before.reason != "corrected"):
         return
-    if _is_history(last):
+    if _was_long_over(last) and _entry_of(last) in evidence.entries:
         findings.omitted[HISTORY] += 1
         return
     if any(_is_of_late_facts(each, [last]) for each in evidence.as_of_end.values()):
@@ -244,10 +250,13 @@ def _is_late(episode: Alert) -> bool:
     return episode.fired_ms - episode.crossed_ms > LATE_MS
 
 
-def _is_history(alert: Alert) -> bool:
-    """Whether it had been over for about an hour when its facts came: from then on nothing is told of it."""
-    is_over = alert.state is AlertState.RESOLVED and alert.notice is None
-    return is_over and alert.fired_ms - alert.crossed_ms > _HOUR_MS
+def _was_long_over(alert: Alert) -> bool:
+    """Whether its facts came more than an hour late: a look that sees it over then tells nothing of it."""
+    return alert.state is AlertState.RESOLVED and alert.fired_ms - alert.crossed_ms > _HOUR_MS
+
+
+def _entry_of(alert: Alert) -> Entry:
+    return alert.site, alert.queue, alert.crossed_ms - round(alert.threshold * 1000)
 
 
 def _overlap(one: Alert, other: Alert) -> bool:

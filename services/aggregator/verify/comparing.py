@@ -16,16 +16,15 @@ from schemas import codec
 from schemas.board import Alert, SiteRow
 from schemas.config import Config
 from schemas.errors import InvalidMessage, Misconfigured
+from schemas.events import QueueEntered
 from schemas.topics import ALERTS, DELIVERIES, EVENTS, SNAPSHOTS, STATE, partition_of
 from services.aggregator.core import records
 from services.aggregator.core.partition import BEHIND_OFF_S
 from services.aggregator.publisher import applied_of
 from services.aggregator.state_log import Loaded
-from services.aggregator.verify import alerts, deliveries, rows
+from services.aggregator.verify import alerts, deliveries, delivery_log, rows
 from services.aggregator.verify.afresh import BEHIND_MS, Afresh
-from services.aggregator.verify.deliveries import Story
 from services.aggregator.verify.findings import Difference, Findings, Reading
-from services.aggregator.verify.outcomes import Recorded
 from services.aggregator.verify.reach import Reach
 from services.aggregator.verify.reading import Extent, Reader
 from services.aggregator.verify.rows import Shown
@@ -137,12 +136,25 @@ class Comparison:
         instants of the looks are not in the log: either way of telling it is right.
         """
         extent = self._extents[EVENTS.name][number]
-        fold = await self._fold(_Fold(self, number, extent, {}, stored, behind_ms=alerts.LATE_MS))
+        fold = _Fold(self, number, extent, {}, stored, behind_ms=alerts.LATE_MS)
+        entries: set[alerts.Entry] = set()
+        async for record in self._reader.records(EVENTS.name, number, extent):
+            fold.take(record)
+            with contextlib.suppress(InvalidMessage):
+                event = codec.decode_event(record.value or b"")
+                if isinstance(event, QueueEntered):
+                    entries.add((event.site, event.queue, event.occurred_ms))
+        fold.end()
         second = Findings()
         known = replace(
-            evidence, as_of_state=fold.as_of_state, as_of_end=self.mine(fold.afresh.told), reach=fold.reach
+            evidence,
+            as_of_state=fold.as_of_state,
+            as_of_end=self.mine(fold.afresh.told),
+            reach=fold.reach,
+            entries=entries,
         )
         alerts.judge(known, second)
+        first.omitted[alerts.HISTORY] = second.omitted[alerts.HISTORY]
         names = {difference.name for difference in second.differences}
         return [difference for difference in first.differences if difference.name in names]
 
@@ -219,53 +231,24 @@ class Comparison:
 
     async def _compare_deliveries(self) -> None:
         """All partitions at once: that something was recorded in one shows that its writer was there."""
-        stories, alerts_since_ms = await self._stories()
-        records, since_ms = await self._recorded()
+        told = await delivery_log.read_stories(self._reader, self._extents[ALERTS.name], self._is_ours)
+        recorded = await delivery_log.read_records(
+            self._reader, self._extents[DELIVERIES.name], self._is_ours, self.findings
+        )
         evidence = deliveries.Evidence(
-            stories=stories,
-            records=records,
+            stories=told.found,
+            records=recorded.found,
             config=self.config,
             now_ms=min(self.now_ms, self._appended_ms),  # a system that was ended is not late
             settings_ms=self._settings_ms,
-            alerts_since_ms=alerts_since_ms,
-            since_ms=since_ms,
+            alerts_since_ms=told.since_ms,
+            since_ms=recorded.since_ms,
         )
         deliveries.judge(evidence, self.findings)
 
-    async def _stories(self) -> tuple[dict[str, Story], int]:
-        """Every alert as who reads the topic comes to know it, and from when on they are all there."""
-        stories: dict[str, Story] = defaultdict(Story)
-        since_ms = 0
-        for number, extent in self._extents[ALERTS.name].items():
-            async for record in self._reader.records(ALERTS.name, number, extent):
-                since_ms = max(since_ms, record.timestamp if record.offset == extent.begin > 0 else 0)
-                with contextlib.suppress(InvalidMessage):  # told of where alerts are compared
-                    alert = codec.decode_alert(record.value or b"")
-                    if self._is_ours(alert.site):
-                        stories[alert.alert_id].add(alert, record.timestamp)
-        return stories, since_ms
-
-    async def _recorded(self) -> tuple[list[Recorded], int]:
-        """Every record of a delivery, and from when on they are all there."""
-        records: list[Recorded] = []
-        since_ms = 0
-        for number, extent in self._extents[DELIVERIES.name].items():
-            async for record in self._reader.records(DELIVERIES.name, number, extent):
-                since_ms = max(since_ms, record.timestamp if record.offset == extent.begin > 0 else 0)
-                try:
-                    delivery = codec.decode_delivery(record.value or b"")
-                except InvalidMessage as error:
-                    self.findings.differ(
-                        "log", f"{DELIVERIES.name}-{number} at {record.offset}", error.detail
-                    )
-                    continue
-                if self._is_ours(delivery.site):
-                    records.append(Recorded(number, record.offset, record.timestamp, delivery))
-                elif self.wants(delivery.site):
-                    self.findings.omitted["records of deliveries of a site that is not in the file"] += 1
-        return records, since_ms
-
     def _is_ours(self, site: str) -> bool:
+        if self.wants(site) and not self.config.lists(site):
+            self.findings.omitted["records of alerts and deliveries of a site that is not in the file"] += 1
         return self.wants(site) and self.config.lists(site)
 
 

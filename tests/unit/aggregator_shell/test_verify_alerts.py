@@ -1,6 +1,6 @@
 """What `vigie verify` says of alerts: told twice, never, early, otherwise, corrected."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +9,7 @@ from msgspec import structs
 from schemas.board import Alert
 from schemas.config import Config, QueueConfig, RuleConfig
 from schemas.vocabulary import AlertState, Channel, Notice, Severity
-from services.aggregator.verify.alerts import HISTORY, LATE_FACTS, Evidence, collect, judge
+from services.aggregator.verify.alerts import HISTORY, LATE_FACTS, Entry, Evidence, collect, judge
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
 
@@ -61,6 +61,7 @@ def verdict(
     config: Config | None = None,
     since_ms: int | None = None,
     skew_ms: int = 0,
+    entries: Collection[Entry] = (),
 ) -> Findings:
     """`stored` left out: the last version of each that was told."""
     findings, known = Findings(), collect(told)
@@ -76,6 +77,7 @@ def verdict(
         config=config or Config(),
         reach=Reach(since_ms),
         skew_ms=skew_ms,
+        entries=entries,
     )
     judge(evidence, findings)
     return findings
@@ -303,9 +305,12 @@ def test_facts_in_time_explain_no_other_alert() -> None:
 
 
 def test_what_was_over_for_an_hour_when_its_facts_came_may_be_told_or_not() -> None:
-    old = known_late(fired_ms=CROSSED_MS + 4_200_000)
-    told, untold = verdict([old], by_log=[]), verdict([], by_log=[old])
+    old = known_late(fired_ms=CROSSED_MS + 4_200_000, notice=Notice.RESOLVED)
+    entry = ("main", "support", CROSSED_MS - 120_000)
+    told = verdict([old], by_log=[], entries={entry})
+    untold = verdict([], by_log=[structs.replace(old, notice=None)])
 
     assert details(told) == details(untold) == []
     assert told.omitted[HISTORY] == untold.omitted[HISTORY] == 1
-    assert len(details(verdict([structs.replace(old, notice=Notice.FIRED)], by_log=[]))) == 1
+    assert len(details(verdict([old], by_log=[]))) == 1
+    assert len(details(verdict([structs.replace(old, state=FIRING)], by_log=[], entries={entry}))) == 1
