@@ -26,6 +26,7 @@ LATE_MS = 10_000
 _HOUR_MS = 3_600_000
 
 HISTORY = "wait alerts of more than an hour ago when their facts came: they may be told or not"
+FLAPPING = "wait alerts at the time of one that flaps, of which further crossings are a part"
 LATE_FACTS = "wait alerts of facts that came late: how they were told depends on the instants of the looks"
 _SKEW_DRIFT_MS = 1000
 """How far a crossing may move because the measured skew of a source did."""
@@ -49,6 +50,10 @@ class Told:
     def last(self) -> Alert:
         return self.versions[max(self.versions)][-1]
 
+    @property
+    def has_flapped(self) -> bool:
+        return any(alert.flapping for contents in self.versions.values() for alert in contents)
+
 
 Entry = tuple[str, str, int]
 """Site, queue, and the instant at which a contact entered it."""
@@ -61,7 +66,7 @@ class Evidence:
     `stored`: the alerts of the state, as of `state_ms`; `as_of_state` and `as_of_end`: the last
     version of each alert by the fold, there and at the end of the log. `board`: those in site rows.
     `skew_ms`: by how much a source's clock is ahead at the most. `entries`: of every contact of the log,
-    once somebody has looked for them.
+    once somebody has looked for them. `flapped`: alerts that by the fold flapped at some time.
     """
 
     told: Mapping[str, Told]
@@ -75,6 +80,7 @@ class Evidence:
     reach: Reach
     skew_ms: int = 0
     entries: Collection[Entry] = ()
+    flapped: Collection[str] = ()
 
 
 def collect(told: Iterable[Alert]) -> dict[str, Told]:
@@ -183,6 +189,10 @@ def _judge_episodes(evidence: Evidence, findings: Findings) -> None:
             if _was_long_over(expected) and expected.notice is None:
                 findings.omitted[HISTORY] += 1
                 continue
+            flapping = (each.last for each in evidence.told.values() if each.has_flapped)
+            if any(_is_within(expected, each) for each in flapping):
+                findings.omitted[FLAPPING] += 1
+                continue
             if _is_of_late_facts(expected, (each.last for each in evidence.told.values())):
                 findings.omitted[LATE_FACTS] += 1
                 continue
@@ -212,6 +222,10 @@ def _judge_unfounded(last: Alert, evidence: Evidence, findings: Findings) -> Non
         return
     if _was_long_over(last) and _entry_of(last) in evidence.entries:
         findings.omitted[HISTORY] += 1
+        return
+    flapping = (evidence.as_of_end[name] for name in evidence.flapped)
+    if any(_is_within(last, each) for each in flapping):
+        findings.omitted[FLAPPING] += 1
         return
     if any(_is_of_late_facts(each, [last]) for each in evidence.as_of_end.values()):
         findings.omitted[LATE_FACTS] += 1
@@ -257,6 +271,15 @@ def _was_long_over(alert: Alert) -> bool:
 
 def _entry_of(alert: Alert) -> Entry:
     return alert.site, alert.queue, alert.crossed_ms - round(alert.threshold * 1000)
+
+
+def _is_within(alert: Alert, other: Alert) -> bool:
+    """Whether an alert began while another of its place lasted."""
+    if (alert.site, alert.queue, alert.rule) != (other.site, other.queue, other.rule):
+        return False
+    return other.crossed_ms <= alert.crossed_ms and (
+        other.resolved_ms is None or alert.crossed_ms <= other.resolved_ms
+    )
 
 
 def _overlap(one: Alert, other: Alert) -> bool:

@@ -118,6 +118,7 @@ class Comparison:
             config=self.config,
             reach=fold.reach,
             skew_ms=fold.afresh.skew_ms(),
+            flapped=self._flapped(fold),
         )
         first = Findings()
         alerts.judge(evidence, first)
@@ -152,6 +153,7 @@ class Comparison:
             as_of_end=self.mine(fold.afresh.told),
             reach=fold.reach,
             entries=entries,
+            flapped=self._flapped(fold),
         )
         alerts.judge(known, second)
         first.omitted[alerts.HISTORY] = second.omitted[alerts.HISTORY]
@@ -163,6 +165,9 @@ class Comparison:
             fold.take(record)
         fold.end()
         return fold
+
+    def _flapped(self, fold: "_Fold") -> set[str]:
+        return fold.afresh.flapped & self.mine(fold.afresh.told).keys()
 
     def wants(self, site: str) -> bool:
         return self._site is None or site == self._site

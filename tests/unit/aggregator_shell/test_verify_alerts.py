@@ -9,7 +9,7 @@ from msgspec import structs
 from schemas.board import Alert
 from schemas.config import Config, QueueConfig, RuleConfig
 from schemas.vocabulary import AlertState, Channel, Notice, Severity
-from services.aggregator.verify.alerts import HISTORY, LATE_FACTS, Entry, Evidence, collect, judge
+from services.aggregator.verify.alerts import FLAPPING, HISTORY, LATE_FACTS, Entry, Evidence, collect, judge
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
 
@@ -62,6 +62,7 @@ def verdict(
     since_ms: int | None = None,
     skew_ms: int = 0,
     entries: Collection[Entry] = (),
+    flapped: Collection[str] = (),
 ) -> Findings:
     """`stored` left out: the last version of each that was told."""
     findings, known = Findings(), collect(told)
@@ -78,6 +79,7 @@ def verdict(
         reach=Reach(since_ms),
         skew_ms=skew_ms,
         entries=entries,
+        flapped=flapped,
     )
     judge(evidence, findings)
     return findings
@@ -314,3 +316,18 @@ def test_what_was_over_for_an_hour_when_its_facts_came_may_be_told_or_not() -> N
     assert told.omitted[HISTORY] == untold.omitted[HISTORY] == 1
     assert len(details(verdict([old], by_log=[]))) == 1
     assert len(details(verdict([structs.replace(old, state=FIRING)], by_log=[], entries={entry}))) == 1
+
+
+def test_an_episode_within_one_that_flapped_may_be_a_part_of_it() -> None:
+    flapping = alert(alert_id="a1", flapping=True)
+    over = ended(flapping, flapping=False)
+    other = alert(alert_id="a2", crossed_ms=CROSSED_MS + 30_000, fired_ms=CROSSED_MS + 30_020)
+    later = alert(alert_id="a2", crossed_ms=CROSSED_MS + 90_000, fired_ms=CROSSED_MS + 90_020)
+
+    for told, by_log in (([flapping, over], [over, other]), ([flapping, over, other], [over])):
+        found = verdict(told, by_log=by_log, flapped={"a1"})
+        assert details(found) == []
+        assert found.omitted[FLAPPING] == 1
+    assert len(details(verdict([flapping, over], by_log=[over, later], flapped={"a1"}))) == 1
+    assert len(details(verdict([flapping, over, later], by_log=[over], flapped={"a1"}))) == 1
+    assert len(details(verdict([alert(), ended(alert())], by_log=[ended(alert()), other]))) == 1
