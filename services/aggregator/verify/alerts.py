@@ -24,6 +24,8 @@ _SAME = 1e-6
 LATE_MS = 10_000
 """By how much facts may come late and yet be compared: the second fold knows them at once."""
 _HOUR_MS = 3_600_000
+_LOOKS_LATER_MS = 3000
+"""By how much the fold may look later than a worker: a second behind, at whole seconds."""
 
 HISTORY = "wait alerts of more than an hour ago when their facts came: they may be told or not"
 FLAPPING = "wait alerts at the time of one that flaps, of which further crossings are a part"
@@ -243,12 +245,23 @@ def _judge_end(last: Alert, episode: Alert, evidence: Evidence, findings: Findin
             return
     elif episode.resolved_ms is None and (last.resolved_ms or 0) > evidence.end_ms:
         return
+    if _was_closed_after(last, episode):
+        return
     if _is_late(episode):
         findings.compared["wait episodes with their ends"] -= 1
         findings.omitted[LATE_FACTS] += 1
         return
     found, wanted = _ending(last), _ending(episode)
     findings.differ("alert", name_of(last), f"{found}, and by the log {wanted}")
+
+
+def _was_closed_after(last: Alert, episode: Alert) -> bool:
+    """Whether somebody closed it just after it was over: refused when it was told, taken by the fold, which
+    looks at each second later than the worker.
+    """
+    if episode.reason != "by_hand" or last.resolved_ms is None or episode.resolved_ms is None:
+        return False
+    return 0 <= episode.resolved_ms - last.resolved_ms <= _LOOKS_LATER_MS
 
 
 def _is_of_late_facts(episode: Alert, others: Iterable[Alert]) -> bool:

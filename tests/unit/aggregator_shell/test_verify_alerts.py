@@ -331,3 +331,11 @@ def test_an_episode_within_one_that_flapped_may_be_a_part_of_it() -> None:
     assert len(details(verdict([flapping, over], by_log=[over, later], flapped={"a1"}))) == 1
     assert len(details(verdict([flapping, over, later], by_log=[over], flapped={"a1"}))) == 1
     assert len(details(verdict([alert(), ended(alert())], by_log=[ended(alert()), other]))) == 1
+
+
+@pytest.mark.parametrize(("later_ms", "differences"), [(0, 0), (1500, 0), (5000, 1), (-1, 1)])
+def test_who_closes_what_has_just_ended_is_refused_or_not(later_ms: int, differences: int) -> None:
+    over = ended(alert())
+    closed = ended(alert(), resolved_ms=CROSSED_MS + 60_000 + later_ms, reason="by_hand")
+
+    assert len(details(verdict([alert(), over], by_log=[closed]))) == differences
