@@ -20,7 +20,7 @@ NPM_CI = command -v npm >/dev/null || $(INSTALL) --quiet --require-hashes -r req
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 TYPEFACE := ibm-plex-sans-latin-wdth-normal.woff2
 
-.PHONY: help run test bench lint format kafka font browser prometheus clean
+.PHONY: help run test bench soak lint format kafka font browser prometheus clean
 
 help: ## this list
 	@echo "Vigie: a live wallboard and alerts for contact centres"
@@ -37,6 +37,9 @@ test: .venv/.test $(QUIX)/.done kafka browser prometheus font $(ASYNCAPI) ## sty
 
 bench: .venv/.test $(QUIX)/.done kafka font ## how fast, beside what one would use instead: one table at the end
 	@$(BIN)/python -m benchmarks
+
+soak: .venv/.test kafka ## the whole system under load, killed and stopped at random; MINUTES=10, SEED, LOAD=5
+	@$(BIN)/python -m tests.soak --minutes $(or $(MINUTES),10) --load $(or $(LOAD),5) $(if $(SEED),--seed $(SEED))
 
 lint: .venv/.test ## style and types only
 	@$(BIN)/ruff check

@@ -10,6 +10,9 @@ from msgspec import Struct
 
 from schemas.vocabulary import Notice
 
+GIVE_UP_MS = 3_600_000
+"""After this long a delivery is given up; the last try is made when it is over."""
+
 
 class ChannelKind(StrEnum):
     """The ways to reach a person."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import sys
 import uuid
 
@@ -26,6 +27,8 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     """Answers until `stop`. Raises `Misconfigured` when others could reach it and no key is asked for."""
     address = options.config.http.api
     refuse_exposure(address, keyring(options.config.auth))
+    # The consumer tells, once, that Kafka is away and back; aiokafka would at every attempt.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry())
     board = Board()

@@ -8,9 +8,9 @@ from msgspec import Struct
 from schemas.config import ChannelConfig, Config
 from schemas.deliveries import ChannelKind
 from schemas.errors import Misconfigured
+from schemas.recipients import Destination, destinations, kind_of
 from services.notifier.core import body
 from services.notifier.core.outbox import Try
-from services.notifier.core.plan import Destination, destinations, kind_of
 from services.notifier.core.retry import Outcome
 from services.notifier.core.text import words
 from services.runtime import secrets

@@ -17,10 +17,10 @@ from schemas import codec
 from schemas.board import Alert, DeadLetter
 from schemas.deliveries import Delivery, DeliveryState
 from schemas.events import NOTIFIER_SOURCE, NoticeUndelivered
+from schemas.recipients import Nobody
 from schemas.topics import ALERTS
 from services.notifier.core import retry
 from services.notifier.core.outbox import Outbox, Try
-from services.notifier.core.plan import Nobody
 from services.notifier.core.retry import Outcome
 from services.notifier.metrics import BURIED, Metrics
 

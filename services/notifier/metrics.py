@@ -10,9 +10,9 @@ from prometheus_client.registry import Collector
 
 from schemas.board import Alert
 from schemas.deliveries import ChannelKind, Delivery, DeliveryState
+from schemas.recipients import Nobody
 from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox
-from services.notifier.core.plan import Nobody
 from services.runtime.keys import Denial
 
 OUTCOMES = tuple(

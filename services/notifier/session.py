@@ -15,11 +15,11 @@ from aiokafka.errors import KafkaError
 
 from schemas.config import Config
 from schemas.errors import Unavailable
+from schemas.recipients import Destination
 from schemas.topics import ALERTS, DEAD_LETTERS, DELIVERIES
 from services.notifier import consumer, ledger
 from services.notifier.consumer import Consumer
 from services.notifier.core.outbox import Outbox
-from services.notifier.core.plan import Destination
 from services.notifier.dispatch import Dispatch, Sender
 from services.notifier.ledger import Ledger
 from services.notifier.metrics import Metrics

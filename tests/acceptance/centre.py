@@ -8,6 +8,8 @@ import asyncio
 import base64
 import json
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -163,6 +165,16 @@ class Centre:
     async def well(self) -> None:
         """Every process runs and lacks nothing."""
         await self.until(self._lacking, {}, "not ready")
+
+    async def verified(self) -> dict[str, Any]:
+        """What `vigie verify` finds, by now."""
+        command = ["-m", "services.cli", "verify", "--json", f"--config={self._settings}"]
+        command.append(f"--kafka={self.system.bootstrap}")
+        process = await asyncio.create_subprocess_exec(sys.executable, *command, stdout=subprocess.PIPE)
+        out, _ = await process.communicate()
+        found: dict[str, Any] = json.loads(out)
+        assert process.returncode == (1 if found["differences"] else 0)
+        return found
 
     def drop_rule(self, rule: str) -> None:
         """The settings lose a rule; who starts from now on does not know it."""

@@ -43,6 +43,10 @@ async def test_a_notice_under_way_when_the_notifier_dies_comes_again_under_its_i
     await centre.answered("under-way", "ten")
     resolved = await lead.told("resolved")
     assert resolved.delivery_id != fired.delivery_id
+    await centre.delivered(fired.data["alert_id"], [("fired", "delivered"), ("resolved", "delivered")])
+    found = await centre.verified()
+    assert found["differences"] == []
+    assert found["compared"]["notices, each with what became of it"] >= 2
 
 
 async def test_a_silent_source_suspends_its_alert_and_says_so(centre: Centre) -> None:

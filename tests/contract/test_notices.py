@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from schemas.board import Alert
+from schemas.notices import notice_of
 from schemas.vocabulary import AlertState, Notice
 from services.aggregator.core.alerts import AlertBook
 from services.aggregator.core.transitions import Step
-from services.notifier.core.notices import notice_of
 from tests.unit.api.rows import NOW, alert
 
 _LENGTH = 3

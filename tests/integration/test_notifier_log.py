@@ -16,9 +16,9 @@ from schemas import codec
 from schemas.board import Alert
 from schemas.config import ChannelConfig, Config, EgressConfig, PersonConfig, TeamConfig
 from schemas.deliveries import Delivery, DeliveryState
+from schemas.recipients import Destination
 from schemas.topics import ALERTS, DELIVERIES, partition_of
 from services.notifier.channels import Channels
-from services.notifier.core.plan import Destination
 from services.notifier.egress import Guard
 from services.notifier.metrics import Metrics
 from services.notifier.session import Sessions

@@ -15,8 +15,10 @@ from msgspec import structs
 
 from schemas import codec
 from schemas.board import QueueRow, SiteRow
-from schemas.topics import ALERTS, SNAPSHOTS
-from schemas.vocabulary import AlertState, Freshness
+from schemas.deliveries import ChannelKind, Delivery, DeliveryState
+from schemas.recipients import delivery_id
+from schemas.topics import ALERTS, DELIVERIES, SNAPSHOTS, partition_of
+from schemas.vocabulary import AlertState, Freshness, Notice
 from services.cli.broker import EmbeddedBroker
 from services.runtime.clock import now_ms
 from tests.integration.core_load import SITES, Load, queues_of
@@ -60,13 +62,25 @@ async def test_a_killed_worker_leaves_no_difference_and_what_is_forged_is_found(
 
     row = await _tamper_a_row(bootstrap)
     alert_id = await _forge_an_alert(bootstrap)
+    forged_id = await _forge_a_delivery(bootstrap)
     code, found = await _verify(worker)
     assert code == 1
     assert found["equal"] is False
-    assert [each["what"] for each in found["differences"]] == ["row", "alert", "alert"]
+    assert [each["what"] for each in found["differences"]] == [
+        "row",
+        "alert",
+        "alert",
+        "delivery",
+        "delivery",
+    ]
     assert found["differences"][0]["name"] == row
     assert found["differences"][0]["detail"].startswith("waiting: ")
-    assert all(each["name"].startswith(alert_id) for each in found["differences"][1:])
+    assert all(each["name"].startswith(alert_id) for each in found["differences"][1:3])
+    assert all(each["name"].startswith(forged_id) for each in found["differences"][3:])
+    assert [each["detail"] for each in found["differences"][3:]] == [
+        "delivered (try 1), and no record that it was sent",
+        "the settings know no such person and channel",
+    ]
 
     other = next(site for site in SITES if f'"{site}"' not in row and site != "paris")
     code, found = await _verify(worker, f"--site={other}")
@@ -142,6 +156,31 @@ async def _forge_an_alert(bootstrap: str) -> str:
     forged = structs.replace(model, alert_id="f" * 16, site="paris", version=1)
     await _write(bootstrap, ALERTS.name, forged.alert_id.encode(), codec.encode(forged))
     return forged.alert_id
+
+
+async def _forge_a_delivery(bootstrap: str) -> str:
+    """Records of an alert that somebody was told of whom nobody knows, without a record of the sending."""
+    alerts = [codec.decode_alert(record.value) for record in await read(bootstrap, ALERTS.name)]
+    told = next(a for a in alerts if a.notice is Notice.FIRED and a.site == "paris" and a.queue)
+    forged = Delivery(
+        delivery_id=delivery_id(told.alert_id, told.version, channel="webhook", person="eve"),
+        alert_id=told.alert_id,
+        version=told.version,
+        notice=Notice.FIRED,
+        site=told.site,
+        queue=told.queue,
+        person="eve",
+        channel="webhook",
+        kind=ChannelKind.WEBHOOK,
+        state=DeliveryState.DELIVERED,
+        since_ms=now_ms(),
+        at_ms=now_ms(),
+        attempt=1,
+    )
+    place = partition_of(told.alert_id.encode(), 4)
+    key = codec.delivery_key(told.alert_id, "eve", "webhook")
+    await _write(bootstrap, DELIVERIES.name, key, codec.encode(forged), partition=place)
+    return forged.delivery_id
 
 
 async def _write(bootstrap: str, topic: str, key: bytes, value: bytes, **where: Any) -> None:

@@ -176,7 +176,7 @@ def agent_row(site: Site, agent: Agent, now_ms: int, *, silent: Mapping[str, int
                 since_ms=s.start_ms,
                 waited_s=_seconds(site.waited_ms(s.contact, now_ms)),
             )
-            for s in sorted(spans, key=attrgetter("start_ms"))
+            for s in sorted(spans, key=attrgetter("start_ms", "contact"))
         ],
         inferred=word.inferred if word else False,
         as_of_ms=now_ms,

@@ -17,8 +17,8 @@ BEHIND_MS = 1000
 
 
 class Afresh:
-    """`told`: the last version of every alert so far, by id. `appended_ms`: when the last event was
-    appended.
+    """`told`: the last version of every alert so far, by id; `flapped`: those that flapped at some time.
+    `appended_ms`: when the last event was appended.
     """
 
     def __init__(self, number: int, config: Config, start_ms: int, *, behind_ms: int = BEHIND_MS) -> None:
@@ -26,6 +26,7 @@ class Afresh:
         self.partition = Partition(number, config, start_ms)
         self.clock_ms = start_ms
         self.told: dict[str, Alert] = {}
+        self.flapped: set[str] = set()
         self.appended_ms = 0
 
     def fold(self, record: ConsumerRecord) -> None:
@@ -44,6 +45,7 @@ class Afresh:
         if going_out:
             alerts = [decode_alert(each.value or b"") for each in going_out]
             self.told.update({alert.alert_id: alert for alert in alerts})
+            self.flapped.update(alert.alert_id for alert in alerts if alert.flapping)
             self.partition.published(going_out)
 
     def skew_ms(self) -> int:

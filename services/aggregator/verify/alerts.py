@@ -7,7 +7,7 @@ justify firing and resolving; which instants were looked at is not in the log.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from msgspec import structs
@@ -21,6 +21,15 @@ from services.aggregator.verify.reach import Reach
 
 _WAIT = "longest_wait_s"
 _SAME = 1e-6
+LATE_MS = 10_000
+"""By how much facts may come late and yet be compared: the second fold knows them at once."""
+_HOUR_MS = 3_600_000
+_LOOKS_LATER_MS = 3000
+"""By how much the fold may look later than a worker: a second behind, at whole seconds."""
+
+HISTORY = "wait alerts of more than an hour ago when their facts came: they may be told or not"
+FLAPPING = "wait alerts at the time of one that flaps, of which further crossings are a part"
+LATE_FACTS = "wait alerts of facts that came late: how they were told depends on the instants of the looks"
 _SKEW_DRIFT_MS = 1000
 """How far a crossing may move because the measured skew of a source did."""
 
@@ -43,6 +52,14 @@ class Told:
     def last(self) -> Alert:
         return self.versions[max(self.versions)][-1]
 
+    @property
+    def has_flapped(self) -> bool:
+        return any(alert.flapping for contents in self.versions.values() for alert in contents)
+
+
+Entry = tuple[str, str, int]
+"""Site, queue, and the instant at which a contact entered it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
@@ -50,7 +67,8 @@ class Evidence:
 
     `stored`: the alerts of the state, as of `state_ms`; `as_of_state` and `as_of_end`: the last
     version of each alert by the fold, there and at the end of the log. `board`: those in site rows.
-    `skew_ms`: by how much a source's clock is ahead at the most.
+    `skew_ms`: by how much a source's clock is ahead at the most. `entries`: of every contact of the log,
+    once somebody has looked for them. `flapped`: alerts that by the fold flapped at some time.
     """
 
     told: Mapping[str, Told]
@@ -63,6 +81,8 @@ class Evidence:
     config: Config
     reach: Reach
     skew_ms: int = 0
+    entries: Collection[Entry] = ()
+    flapped: Collection[str] = ()
 
 
 def collect(told: Iterable[Alert]) -> dict[str, Told]:
@@ -168,6 +188,16 @@ def _judge_episodes(evidence: Evidence, findings: Findings) -> None:
         if _is_wait(expected, evidence, findings=None) and name not in evidence.told:
             if expected.reason == "corrected" or expected.crossed_ms > evidence.state_ms:
                 continue
+            if _was_long_over(expected) and expected.notice is None:
+                findings.omitted[HISTORY] += 1
+                continue
+            flapping = (each.last for each in evidence.told.values() if each.has_flapped)
+            if any(_is_within(expected, each) for each in flapping):
+                findings.omitted[FLAPPING] += 1
+                continue
+            if _is_of_late_facts(expected, (each.last for each in evidence.told.values())):
+                findings.omitted[LATE_FACTS] += 1
+                continue
             findings.differ("alert", name_of(expected), f"never told; crossed at {expected.crossed_ms}")
     for name, told in evidence.told.items():
         last = told.last
@@ -192,6 +222,16 @@ def _judge_unfounded(last: Alert, evidence: Evidence, findings: Findings) -> Non
     before = evidence.as_of_state.get(last.alert_id)
     if is_known and last.state in OPEN_ALERT_STATES and (before is None or before.reason != "corrected"):
         return
+    if _was_long_over(last) and _entry_of(last) in evidence.entries:
+        findings.omitted[HISTORY] += 1
+        return
+    flapping = (evidence.as_of_end[name] for name in evidence.flapped)
+    if any(_is_within(last, each) for each in flapping):
+        findings.omitted[FLAPPING] += 1
+        return
+    if any(_is_of_late_facts(each, [last]) for each in evidence.as_of_end.values()):
+        findings.omitted[LATE_FACTS] += 1
+        return
     findings.differ("alert", name_of(last), f"told as {last.state}, and no such wait is in the log")
 
 
@@ -205,8 +245,61 @@ def _judge_end(last: Alert, episode: Alert, evidence: Evidence, findings: Findin
             return
     elif episode.resolved_ms is None and (last.resolved_ms or 0) > evidence.end_ms:
         return
+    if _was_closed_after(last, episode):
+        return
+    if _is_late(episode):
+        findings.compared["wait episodes with their ends"] -= 1
+        findings.omitted[LATE_FACTS] += 1
+        return
     found, wanted = _ending(last), _ending(episode)
     findings.differ("alert", name_of(last), f"{found}, and by the log {wanted}")
+
+
+def _was_closed_after(last: Alert, episode: Alert) -> bool:
+    """Whether somebody closed it just after it was over: refused when it was told, taken by the fold, which
+    looks at each second later than the worker.
+    """
+    if episode.reason != "by_hand" or last.resolved_ms is None or episode.resolved_ms is None:
+        return False
+    return 0 <= episode.resolved_ms - last.resolved_ms <= _LOOKS_LATER_MS
+
+
+def _is_of_late_facts(episode: Alert, others: Iterable[Alert]) -> bool:
+    """Whether the log had an episode's facts late, and another of its place was told of the same time.
+
+    Which of overlapping waits begins an episode depends on what was known at a look.
+    """
+    return _is_late(episode) and any(_overlap(episode, other) for other in others)
+
+
+def _is_late(episode: Alert) -> bool:
+    """Whether the facts of an episode of the log came late: a fold looks as soon as they are there."""
+    return episode.fired_ms - episode.crossed_ms > LATE_MS
+
+
+def _was_long_over(alert: Alert) -> bool:
+    """Whether its facts came more than an hour late: a look that sees it over then tells nothing of it."""
+    return alert.state is AlertState.RESOLVED and alert.fired_ms - alert.crossed_ms > _HOUR_MS
+
+
+def _entry_of(alert: Alert) -> Entry:
+    return alert.site, alert.queue, alert.crossed_ms - round(alert.threshold * 1000)
+
+
+def _is_within(alert: Alert, other: Alert) -> bool:
+    """Whether an alert began while another of its place lasted."""
+    if (alert.site, alert.queue, alert.rule) != (other.site, other.queue, other.rule):
+        return False
+    return other.crossed_ms <= alert.crossed_ms and (
+        other.resolved_ms is None or alert.crossed_ms <= other.resolved_ms
+    )
+
+
+def _overlap(one: Alert, other: Alert) -> bool:
+    if (one.site, one.queue, one.rule) != (other.site, other.queue, other.rule):
+        return False
+    last_ms = min(each.resolved_ms or each.fired_ms for each in (one, other))
+    return max(one.crossed_ms, other.crossed_ms) <= last_ms
 
 
 def _ending(alert: Alert) -> str:

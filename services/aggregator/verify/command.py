@@ -5,6 +5,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from schemas.errors import Misconfigured, VigieError
 from services.aggregator.verify.comparing import Comparison
@@ -18,7 +19,8 @@ _TELL_EVERY_S = 2.0
 
 _DESCRIPTION = """\
 Compares what Vigie shows and told with an offline fold of its log: every row of the board at its own
-instant, every alert with the waits that the log has. Nothing is written; it may run beside a live system.
+instant, every alert with the waits that the log has, every delivery with the alerts and the settings.
+Nothing is written; it may run beside a live system.
 """
 _EPILOG = (
     "exit codes: 0 no difference, 1 a difference, or Kafka does not answer, 2 wrong use or configuration"
@@ -43,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     logs.set_up("verify")
     try:
         options = starting.read("verify", arguments)
-        findings = asyncio.run(verify(options, site=arguments.site))
+        settings_ms = _changed_ms(starting.file_in_force(arguments.config))
+        findings = asyncio.run(verify(options, site=arguments.site, settings_ms=settings_ms))
     except Misconfigured as error:
         for fault in error.faults:
             print(f"vigie verify: {fault}", file=sys.stderr)
@@ -71,12 +74,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-async def verify(options: Options, *, site: str | None) -> Findings:
+def _changed_ms(file: Path | None) -> int:
+    """When the settings were last changed; 0 without a file."""
+    return 0 if file is None else file.stat().st_mtime_ns // 1_000_000
+
+
+async def verify(options: Options, *, site: str | None, settings_ms: int) -> Findings:
     """Everything that is found. Raises `Unavailable`, `Misconfigured`, `InvalidMessage`."""
     if site is not None and not options.config.lists(site):
         raise Misconfigured(f"--site: {site} is not in the file")
     async with reader(options.kafka, _Progress()) as reading:
-        return await Comparison(reading, options.config, site).run()
+        return await Comparison(reading, options.config, site, settings_ms=settings_ms).run()
 
 
 if __name__ == "__main__":

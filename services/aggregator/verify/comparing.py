@@ -1,9 +1,11 @@
 """Partition by partition: what was published, read to its end, beside the fold of the events.
 
-The order in which the ends are taken matters on a live system: rows first, then state, alerts and
-events, so that whatever a row or the state knows is among the events that are folded.
+The order in which the ends are taken matters on a live system: rows first, then state, deliveries,
+alerts and events, so that whatever a row or the state knows is among the events that are folded, and
+whatever was delivered is among the alerts.
 """
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,12 +16,13 @@ from schemas import codec
 from schemas.board import Alert, SiteRow
 from schemas.config import Config
 from schemas.errors import InvalidMessage, Misconfigured
+from schemas.events import QueueEntered
 from schemas.topics import ALERTS, DELIVERIES, EVENTS, SNAPSHOTS, STATE, partition_of
 from services.aggregator.core import records
 from services.aggregator.core.partition import BEHIND_OFF_S
 from services.aggregator.publisher import applied_of
 from services.aggregator.state_log import Loaded
-from services.aggregator.verify import alerts, rows
+from services.aggregator.verify import alerts, deliveries, delivery_log, rows
 from services.aggregator.verify.afresh import BEHIND_MS, Afresh
 from services.aggregator.verify.findings import Difference, Findings, Reading
 from services.aggregator.verify.reach import Reach
@@ -28,8 +31,6 @@ from services.aggregator.verify.rows import Shown
 from services.runtime.clock import now_ms
 
 _LOOKED_WITHIN_MS = 500
-_LATE_MS = 10_000
-"""By how much facts may come late and yet be known at once to the second fold."""
 _SLACK_MS = 1000
 """By how much our clock may be ahead of the worker's."""
 
@@ -61,19 +62,25 @@ Extents = Mapping[str, Mapping[int, Extent]]
 
 
 class Comparison:
-    """One verification. `site`: of rows and alerts, those of this site alone."""
+    """One verification. `site`: of everything, what is of this site alone. `settings_ms`: since when the
+    file is what it is.
+    """
 
-    def __init__(self, reader: Reader, config: Config, site: str | None = None) -> None:
+    def __init__(
+        self, reader: Reader, config: Config, site: str | None = None, *, settings_ms: int = 0
+    ) -> None:
         self.findings = Findings()
         self._reader = reader
         self.config = config
         self._site = site
+        self._settings_ms = settings_ms
         self._extents: Extents = {}
+        self._appended_ms = 0
         self.now_ms = 0
 
     async def run(self) -> Findings:
         """Compares everything. Raises `Unavailable`, `Misconfigured`, `InvalidMessage`."""
-        names = (SNAPSHOTS.name, STATE.name, ALERTS.name, DELIVERIES.name, EVENTS.name)
+        names = (SNAPSHOTS.name, STATE.name, DELIVERIES.name, ALERTS.name, EVENTS.name)
         self._extents = await self._reader.extents(names)
         self.now_ms = now_ms()
         events = self._extents[EVENTS.name]
@@ -86,7 +93,7 @@ class Comparison:
             numbers = [partition_of(self._site.encode(), len(numbers))]
         for number in numbers:
             await self._compare(number)
-        self._leave_deliveries()
+        await self._compare_deliveries()
         return self.findings
 
     async def _compare(self, number: int) -> None:
@@ -99,6 +106,7 @@ class Comparison:
             Reading(partition=number, from_offset=extent.begin, to_offset=extent.end, applied=stored.applied)
         )
         fold = await self._fold(_Fold(self, number, extent, shown, stored))
+        self._appended_ms = max(self._appended_ms, fold.afresh.appended_ms)
         evidence = alerts.Evidence(
             told=alerts.collect(told),
             stored=stored.alerts,
@@ -110,6 +118,7 @@ class Comparison:
             config=self.config,
             reach=fold.reach,
             skew_ms=fold.afresh.skew_ms(),
+            flapped=self._flapped(fold),
         )
         first = Findings()
         alerts.judge(evidence, first)
@@ -128,12 +137,26 @@ class Comparison:
         instants of the looks are not in the log: either way of telling it is right.
         """
         extent = self._extents[EVENTS.name][number]
-        fold = await self._fold(_Fold(self, number, extent, {}, stored, behind_ms=_LATE_MS))
+        fold = _Fold(self, number, extent, {}, stored, behind_ms=alerts.LATE_MS)
+        entries: set[alerts.Entry] = set()
+        async for record in self._reader.records(EVENTS.name, number, extent):
+            fold.take(record)
+            with contextlib.suppress(InvalidMessage):
+                event = codec.decode_event(record.value or b"")
+                if isinstance(event, QueueEntered):
+                    entries.add((event.site, event.queue, event.occurred_ms))
+        fold.end()
         second = Findings()
         known = replace(
-            evidence, as_of_state=fold.as_of_state, as_of_end=self.mine(fold.afresh.told), reach=fold.reach
+            evidence,
+            as_of_state=fold.as_of_state,
+            as_of_end=self.mine(fold.afresh.told),
+            reach=fold.reach,
+            entries=entries,
+            flapped=self._flapped(fold),
         )
         alerts.judge(known, second)
+        first.omitted[alerts.HISTORY] = second.omitted[alerts.HISTORY]
         names = {difference.name for difference in second.differences}
         return [difference for difference in first.differences if difference.name in names]
 
@@ -142,6 +165,9 @@ class Comparison:
             fold.take(record)
         fold.end()
         return fold
+
+    def _flapped(self, fold: "_Fold") -> set[str]:
+        return fold.afresh.flapped & self.mine(fold.afresh.told).keys()
 
     def wants(self, site: str) -> bool:
         return self._site is None or site == self._site
@@ -208,10 +234,27 @@ class Comparison:
 
     # -- deliveries ----------------------------------------------------------------------------
 
-    def _leave_deliveries(self) -> None:
-        """What became of notices is told by who sends them: it does not follow from the events."""
-        extents = self._extents[DELIVERIES.name].values()
-        self.findings.omitted["records of deliveries"] += sum(e.end - e.begin for e in extents)
+    async def _compare_deliveries(self) -> None:
+        """All partitions at once: that something was recorded in one shows that its writer was there."""
+        told = await delivery_log.read_stories(self._reader, self._extents[ALERTS.name], self._is_ours)
+        recorded = await delivery_log.read_records(
+            self._reader, self._extents[DELIVERIES.name], self._is_ours, self.findings
+        )
+        evidence = deliveries.Evidence(
+            stories=told.found,
+            records=recorded.found,
+            config=self.config,
+            now_ms=min(self.now_ms, self._appended_ms),  # a system that was ended is not late
+            settings_ms=self._settings_ms,
+            alerts_since_ms=told.since_ms,
+            since_ms=recorded.since_ms,
+        )
+        deliveries.judge(evidence, self.findings)
+
+    def _is_ours(self, site: str) -> bool:
+        if self.wants(site) and not self.config.lists(site):
+            self.findings.omitted["records of alerts and deliveries of a site that is not in the file"] += 1
+        return self.wants(site) and self.config.lists(site)
 
 
 class _Fold:

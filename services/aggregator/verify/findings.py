@@ -8,7 +8,7 @@ from msgspec import Struct
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """`what`: row, alert or log; `name`: which; `detail`: found beside expected, in words."""
+    """`what`: row, alert, delivery, state or log; `name`: which; `detail`: found beside expected."""
 
     what: str
     name: str

@@ -17,11 +17,10 @@ from msgspec import Struct, structs
 
 from schemas.board import Alert
 from schemas.config import ChannelConfig, Config
-from schemas.deliveries import Delivery, DeliveryState
+from schemas.deliveries import GIVE_UP_MS, Delivery, DeliveryState
+from schemas.notices import notice_of
+from schemas.recipients import Destination, Nobody, delivery_id, destinations, kind_of, recipients
 from schemas.vocabulary import OPEN_ALERT_STATES, Notice
-from services.notifier.core import retry
-from services.notifier.core.notices import notice_of
-from services.notifier.core.plan import Destination, Nobody, delivery_id, destinations, kind_of, recipients
 
 PER_DESTINATION = 4
 ALL_TOGETHER = 64
@@ -191,7 +190,7 @@ class Outbox:
         alert = episode.alert
         found = recipients(self._config, alert)
         if isinstance(found, Nobody):
-            if now_ms - _told_ms(alert) <= retry.GIVE_UP_MS:  # older: history, told by an earlier life
+            if now_ms - _told_ms(alert) <= GIVE_UP_MS:  # older: history, told by an earlier life
                 self.nobody.append((alert, found))
             found = []
         told = self._ledger.get(alert.alert_id, {})
@@ -309,7 +308,7 @@ class Outbox:
         alert = episode.alert
         if (
             alert.state not in OPEN_ALERT_STATES
-            and now_ms - _told_ms(alert) > retry.GIVE_UP_MS
+            and now_ms - _told_ms(alert) > GIVE_UP_MS
             and not any(
                 line.opening_id or item.is_recorded or item.is_under_way
                 for line in episode.lines.values()

@@ -8,8 +8,8 @@ other 3xx and 4xx will not change by asking again; 429, or a 5xx that names a ti
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
-from schemas.deliveries import DeliveryState
-from services.notifier.core.retry import GIVE_UP_MS, Outcome
+from schemas.deliveries import GIVE_UP_MS, DeliveryState
+from services.notifier.core.retry import Outcome
 
 _AGAIN = (408, 425, 503)
 _DISABLE = 410

@@ -2,10 +2,7 @@
 
 from msgspec import Struct, structs
 
-from schemas.deliveries import ChannelKind, Delivery, DeliveryState
-
-GIVE_UP_MS = 3_600_000
-"""After this long a delivery is given up; the last try is made when it is over."""
+from schemas.deliveries import GIVE_UP_MS, ChannelKind, Delivery, DeliveryState
 
 BASE_MS = 1000
 MOST_MS = 60_000

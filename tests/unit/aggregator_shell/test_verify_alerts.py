@@ -1,6 +1,6 @@
 """What `vigie verify` says of alerts: told twice, never, early, otherwise, corrected."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pytest
@@ -8,8 +8,8 @@ from msgspec import structs
 
 from schemas.board import Alert
 from schemas.config import Config, QueueConfig, RuleConfig
-from schemas.vocabulary import AlertState, Channel, Severity
-from services.aggregator.verify.alerts import Evidence, collect, judge
+from schemas.vocabulary import AlertState, Channel, Notice, Severity
+from services.aggregator.verify.alerts import FLAPPING, HISTORY, LATE_FACTS, Entry, Evidence, collect, judge
 from services.aggregator.verify.findings import Findings
 from services.aggregator.verify.reach import Reach
 
@@ -61,6 +61,8 @@ def verdict(
     config: Config | None = None,
     since_ms: int | None = None,
     skew_ms: int = 0,
+    entries: Collection[Entry] = (),
+    flapped: Collection[str] = (),
 ) -> Findings:
     """`stored` left out: the last version of each that was told."""
     findings, known = Findings(), collect(told)
@@ -76,6 +78,8 @@ def verdict(
         config=config or Config(),
         reach=Reach(since_ms),
         skew_ms=skew_ms,
+        entries=entries,
+        flapped=flapped,
     )
     judge(evidence, findings)
     return findings
@@ -255,3 +259,83 @@ def test_resolved_by_hand_needs_no_value() -> None:
     first = low()
 
     assert details(verdict([first, ended(first, value=0.1, reason="by_hand")], config=FIGURES)) == []
+
+
+LATE_MS = CROSSED_MS + 60_000
+"""When the facts of an episode came, a minute late."""
+
+
+def known_late(**changes: Any) -> Alert:
+    """An episode of the log that was over when its facts came."""
+    return alert(
+        **{"state": RESOLVED, "fired_ms": LATE_MS, "resolved_ms": CROSSED_MS + 5000, "late": True, **changes}
+    )
+
+
+def test_which_of_overlapping_waits_was_told_is_open_when_their_facts_came_late() -> None:
+    told = known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000)
+
+    found = verdict([told], by_log=[known_late()])
+
+    assert details(found) == []
+    assert found.omitted[LATE_FACTS] == 2
+
+
+def test_another_end_is_open_when_the_facts_came_late() -> None:
+    found = verdict([known_late(resolved_ms=CROSSED_MS + 4000)], by_log=[known_late()])
+
+    assert details(found) == []
+    assert found.omitted[LATE_FACTS] == 1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        known_late(alert_id="a2", crossed_ms=CROSSED_MS + 5001, resolved_ms=CROSSED_MS + 6000),
+        known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000, queue="sales"),
+    ],
+)
+def test_late_facts_explain_nothing_at_another_time_or_place(told: Alert) -> None:
+    assert len(details(verdict([told], by_log=[known_late()]))) == 2
+
+
+def test_facts_in_time_explain_no_other_alert() -> None:
+    told = known_late(alert_id="a2", crossed_ms=CROSSED_MS + 3000)
+    known = known_late(fired_ms=CROSSED_MS + 1000)
+
+    assert len(details(verdict([told], by_log=[known]))) == 2
+
+
+def test_what_was_over_for_an_hour_when_its_facts_came_may_be_told_or_not() -> None:
+    old = known_late(fired_ms=CROSSED_MS + 4_200_000, notice=Notice.RESOLVED)
+    entry = ("main", "support", CROSSED_MS - 120_000)
+    told = verdict([old], by_log=[], entries={entry})
+    untold = verdict([], by_log=[structs.replace(old, notice=None)])
+
+    assert details(told) == details(untold) == []
+    assert told.omitted[HISTORY] == untold.omitted[HISTORY] == 1
+    assert len(details(verdict([old], by_log=[]))) == 1
+    assert len(details(verdict([structs.replace(old, state=FIRING)], by_log=[], entries={entry}))) == 1
+
+
+def test_an_episode_within_one_that_flapped_may_be_a_part_of_it() -> None:
+    flapping = alert(alert_id="a1", flapping=True)
+    over = ended(flapping, flapping=False)
+    other = alert(alert_id="a2", crossed_ms=CROSSED_MS + 30_000, fired_ms=CROSSED_MS + 30_020)
+    later = alert(alert_id="a2", crossed_ms=CROSSED_MS + 90_000, fired_ms=CROSSED_MS + 90_020)
+
+    for told, by_log in (([flapping, over], [over, other]), ([flapping, over, other], [over])):
+        found = verdict(told, by_log=by_log, flapped={"a1"})
+        assert details(found) == []
+        assert found.omitted[FLAPPING] == 1
+    assert len(details(verdict([flapping, over], by_log=[over, later], flapped={"a1"}))) == 1
+    assert len(details(verdict([flapping, over, later], by_log=[over], flapped={"a1"}))) == 1
+    assert len(details(verdict([alert(), ended(alert())], by_log=[ended(alert()), other]))) == 1
+
+
+@pytest.mark.parametrize(("later_ms", "differences"), [(0, 0), (1500, 0), (5000, 1), (-1, 1)])
+def test_who_closes_what_has_just_ended_is_refused_or_not(later_ms: int, differences: int) -> None:
+    over = ended(alert())
+    closed = ended(alert(), resolved_ms=CROSSED_MS + 60_000 + later_ms, reason="by_hand")
+
+    assert len(details(verdict([alert(), over], by_log=[closed]))) == differences

@@ -7,11 +7,11 @@ from prometheus_client import CollectorRegistry
 
 from schemas.board import DeadLetter
 from schemas.config import Config
-from schemas.deliveries import Delivery, DeliveryState
+from schemas.deliveries import GIVE_UP_MS, Delivery, DeliveryState
 from schemas.events import NoticeUndelivered
 from schemas.vocabulary import Notice
 from services.notifier.core.outbox import Outbox, Try
-from services.notifier.core.retry import GIVE_UP_MS, Outcome
+from services.notifier.core.retry import Outcome
 from services.notifier.dispatch import Dispatch
 from services.notifier.metrics import Metrics, OutboxCollector
 from tests.unit.api.rows import NOW

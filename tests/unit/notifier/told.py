@@ -14,6 +14,7 @@ from schemas.config import (
     SmtpConfig,
     TeamConfig,
 )
+from schemas.notices import notice_of
 from schemas.vocabulary import AlertState
 from tests.unit.api.rows import NOW, alert
 
@@ -48,7 +49,9 @@ class Story:
 
     def moved(self, state: AlertState, **changed: Any) -> Alert:
         at_ms = (self.now.updated_ms or 0) + 1000
-        self.now = replace(self.now, state=state, version=self.now.version + 1, updated_ms=at_ms, **changed)
+        before = self.now
+        now = replace(before, state=state, version=before.version + 1, updated_ms=at_ms, **changed)
+        self.now = replace(now, notice=notice_of(before, now))
         return self.now
 
     def acknowledged(self, by: str = "Léa") -> Alert:

@@ -6,6 +6,7 @@ import pytest
 
 from schemas.config import Config, SourceConfig
 from schemas.events import AgentAccepted, QueueEntered, TalkEnded
+from services.aggregator.core.display import agent_row
 from tests.oracle.compare import differences
 from tests.oracle.fold import figures
 from tests.unit.aggregator.core.folding import rows
@@ -38,3 +39,21 @@ def test_wrap_up_lasts_as_long_as_the_source_says_of_the_queue(
         row = found[SITE, queue]
         assert {w.occupancy.numerator for w in row.windows.values()} == {seconds}
         assert differences(expected[SITE, queue], row) == []
+
+
+def test_contacts_in_hand_since_the_same_instant_have_one_order_however_they_were_told() -> None:
+    """In a partition that was restored they lie in another order than in one that never was."""
+    shown = []
+    for contacts in (("c-1", "c-2"), ("c-2", "c-1")):
+        watching = Watching(Config())
+        for contact in contacts:
+            by: dict[str, Any] = {"contact": contact, "agent": "lea", "queue": "chat"}
+            watching.tell(QueueEntered, 0, contact=contact, queue="chat")
+            watching.tell(AgentAccepted, 0, **by)
+            watching.tell(TalkEnded, 10_000, **by)
+        watching.at(11_000)
+        site = watching.partition.sites[SITE]
+        row = agent_row(site, site.agents["lea"], START_MS + 11_000, silent={})
+        shown.append([each.contact for each in row.contacts])
+
+    assert shown == [["c-1", "c-2"], ["c-1", "c-2"]]

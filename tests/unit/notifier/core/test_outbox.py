@@ -8,12 +8,12 @@ from msgspec.structs import replace
 
 from schemas.board import Alert
 from schemas.config import Config
-from schemas.deliveries import Delivery, DeliveryState
+from schemas.deliveries import GIVE_UP_MS, Delivery, DeliveryState
+from schemas.recipients import Nobody
 from schemas.vocabulary import AlertState, Notice
 from services.notifier.core import retry
 from services.notifier.core.outbox import ALL_TOGETHER, KEPT_ALERTS, PER_DESTINATION, Outbox, Try
-from services.notifier.core.plan import Nobody
-from services.notifier.core.retry import GIVE_UP_MS, Outcome
+from services.notifier.core.retry import Outcome
 from tests.unit.api.rows import NOW
 from tests.unit.notifier.told import CENTRE, Story, led_by
 
@@ -492,3 +492,20 @@ def test_whatever_happens_the_order_holds_and_no_answered_notice_is_repeated(ste
         assert Notice.RESOLVED in sent
     if heard and story.now.state is not AlertState.RESOLVED:
         assert Notice.FIRED in sent
+
+
+def test_an_alert_that_is_over_and_read_from_its_middle_on_is_told_to_nobody_again() -> None:
+    story, it = Story(), Notifier()
+    begun = story.fired()
+    counted = story.moved(AlertState.FIRING, episodes_10m=2)
+    ended = story.resolved()
+    it.hear(begun)
+    it.send()
+    it.hear(counted, ended)
+    it.send()
+
+    again = Notifier(records=it.records)
+    again.hear(counted, ended)
+
+    assert again.send() == []
+    assert again.records == it.records

@@ -2,9 +2,8 @@
 
 import pytest
 
-from schemas.deliveries import DeliveryState
+from schemas.deliveries import GIVE_UP_MS, DeliveryState
 from services.notifier.core.replies import of_smtp, of_status, wait_ms
-from services.notifier.core.retry import GIVE_UP_MS
 
 NOW_MS = 1_795_338_846_000
 """2026-11-22T09:14:06Z."""

@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from schemas.deliveries import ChannelKind, Delivery, DeliveryState
+from schemas.deliveries import GIVE_UP_MS, ChannelKind, Delivery, DeliveryState
 from schemas.vocabulary import Notice
-from services.notifier.core.retry import GIVE_UP_MS, MOST_MS, Outcome, after, back_off_ms
+from services.notifier.core.retry import MOST_MS, Outcome, after, back_off_ms
 
 START = 1_000_000
 SENDING = Delivery(

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from schemas.config import ChannelConfig, PersonConfig, QueueConfig, TeamConfig
-from services.notifier.core.plan import Destination, Nobody, delivery_id, destinations, recipients
+from schemas.recipients import Destination, Nobody, delivery_id, destinations, recipients
 from tests.unit.api.rows import alert
 from tests.unit.notifier.told import CENTRE, IDLE, LEA, led_by
 

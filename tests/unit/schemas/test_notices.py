@@ -3,8 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
+from schemas.notices import notice_of
 from schemas.vocabulary import AlertState, Notice
-from services.notifier.core.notices import notice_of
 from tests.unit.api.rows import alert
 
 F, A, Z, S, R, W = (
@@ -68,8 +68,14 @@ def test_a_transition_is_told_as_what_it_is(
     pair: tuple[AlertState | None, AlertState], notice: Notice | None
 ) -> None:
     before = None if pair[0] is None else alert(state=pair[0])
+    version = 1 if before is None else 2
 
-    assert notice_of(before, alert(state=pair[1], version=2)) is notice
+    assert notice_of(before, alert(state=pair[1], version=version)) is notice
+
+
+@pytest.mark.parametrize("says", [None, Notice.RESUMED, Notice.FIRED])
+def test_read_from_its_middle_on_an_alert_says_itself_what_it_tells(says: Notice | None) -> None:
+    assert notice_of(None, alert(state=F, version=2, notice=says)) is says
 
 
 def test_taking_a_snoozed_alert_is_not_the_end_of_its_snooze() -> None:

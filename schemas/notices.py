@@ -17,8 +17,11 @@ def notice_of(before: Alert | None, now: Alert) -> Notice | None:
 
     An alert that is first heard of when it has ended (published late, once) is told to nobody. One that
     had ended and is open again was taken back too early (`corrected`): it begins anew. The state before
-    is taken up again from `suppressed` and `snoozed` only.
+    is taken up again from `suppressed` and `snoozed` only. Read from its middle on, an alert has to say
+    itself what became different.
     """
+    if before is None and now.version > 1:
+        return now.notice
     if before is None or before.state not in OPEN_ALERT_STATES:
         return _NAMED.get(now.state)
     if now.state in _ENDS:
