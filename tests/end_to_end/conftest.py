@@ -89,6 +89,8 @@ async def open_board(browser: Browser) -> AsyncIterator[OpenBoard]:
         if line is not None:
             await page.route_web_socket("**/api/v1/live*", line)
         await page.goto(f"{address}?{query}")
+        if line is None:
+            await loaded(page)
         return board
 
     yield open_one
@@ -112,6 +114,11 @@ async def run_module(browser: Browser) -> AsyncIterator[RunModule]:
     yield run
     await page.close()
     await cut()
+
+
+async def loaded(page: Page) -> None:
+    """The page has its first frame: no tile stands for a queue that is still to come."""
+    await expect(page.locator('article[data-look="loading"]')).to_have_count(0)
 
 
 async def serve_stage(stage: Stage) -> tuple[str, Callable[[], Awaitable[None]]]:

@@ -12,6 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from tests.end_to_end.browser import Watched
+from tests.end_to_end.conftest import loaded
 from tests.end_to_end.running_system import SITE, RunningSystem
 
 pytestmark = [
@@ -38,6 +39,7 @@ async def page(system: RunningSystem, browser: Browser) -> AsyncIterator[Page]:
     opened.set_default_timeout(PATIENT_MS)
     watched = Watched(opened, address)
     await opened.goto(f"{address}?site={SITE}&queues={QUEUE}&lang=en&view=desk")
+    await loaded(opened)
     yield opened
     await opened.close()
     assert watched.faults == []
