@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaProducer
 
 from schemas import codec
-from schemas.config import Config, KafkaConfig
+from schemas.config import Config, KafkaConfig, SiteConfig
 from schemas.topics import EVENTS, partition_of
 from services.aggregator.core.partition import Partition
 from services.runtime.clock import now_ms
@@ -53,9 +53,9 @@ class Alone:
         )
 
 
-def backlog(count: int, seed: int = 1) -> list[Record]:
-    """So many events of 200 queues, the last of them about now."""
-    lives, now = Lives(random.Random(seed), SITES), now_ms() - count * 1000 // _RATE
+def backlog(count: int, seed: int = 1, *, sites: Sequence[str] = SITES) -> list[Record]:
+    """So many events, the last of them about now. A site has about ten queues."""
+    lives, now = Lives(random.Random(seed), sites), now_ms() - count * 1000 // _RATE
     records: list[Record] = []
     while len(records) < count:
         now += 10
@@ -66,7 +66,8 @@ def backlog(count: int, seed: int = 1) -> list[Record]:
 
 def fold_alone(records: Sequence[Record]) -> Alone:
     """Folds all in this process, as the shell does: fetches, changes, rows once a second."""
-    partition = Partition(0, Config(kafka=KafkaConfig(partitions=1)), now_ms())
+    listed = [SiteConfig(id=key.decode()) for key in sorted({record.key for record in records})]
+    partition = Partition(0, Config(kafka=KafkaConfig(partitions=1), sites=listed), now_ms())
     partition.claim()
     spent = [0.0, 0.0, 0.0]
     stored = shown = 0

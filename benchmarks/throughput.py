@@ -37,6 +37,8 @@ _COMMANDS = {
     "Quix hopping 5 min by 10 s": [str(_QUIX), str(_CONTESTANTS / "quix_hopping.py")],
 }
 _PATIENCE_S = 180.0
+_OTHER_SITES = (5, 80)
+"""Beside the 20 of the log: a quarter of the queues and agents, and four times as many."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +81,12 @@ async def measure(size: Size, say: Say) -> list[Line]:
                     say(f"{contestant}: {ran}")
                 alone.append(await asyncio.to_thread(_alone, events[: size.of(100_000, 3_000)]))
                 say(f"core alone: {alone[-1]:.1f} µs")
+            grown = await asyncio.to_thread(_by_sites, size, say)
             await worker.forget_everything(broker.bootstrap, events=True)
             found = await live.measure(size, say, broker.bootstrap, folder)
         finally:
             await asyncio.to_thread(broker.close)
-    return [*_lines(ours, theirs, alone), *found]
+    return [*_lines(ours, theirs, alone), *grown, *found]
 
 
 def _lines(ours: dict[int, list[Ran]], theirs: dict[str, list[Ran]], alone: list[float]) -> list[Line]:
@@ -155,6 +158,20 @@ async def _contestant(command: Sequence[str], bootstrap: str, data: Path, limits
         process.cpu_s(first, last) / events * 1e6,
         events / (last - process.started_ms) * 1000,
     )
+
+
+def _by_sites(size: Size, say: Say) -> list[Line]:
+    """The same load on fewer and on more sites, queues and agents."""
+    lines = []
+    for count in _OTHER_SITES:
+        sites = [f"site-{number:02d}" for number in range(count)]
+        events = backlog(size.of(100_000, 3_000), sites=sites)
+        cost = [_alone(events) for _ in range(size.repeats)]
+        say(f"core alone, {count} sites: {cost[-1]:.1f} µs")
+        lines.append(
+            Line("a", f"the core alone, {count} sites, {10 * count} queues", "µs CPU per event", cost)
+        )
+    return lines
 
 
 def _alone(records: Sequence[Record]) -> float:

@@ -18,6 +18,8 @@ async def test_every_line_of_the_throughput_has_figures() -> None:
         ("backlog, one worker", "µs CPU per event"),
         ("the core alone, without Kafka", "µs CPU per event"),
         ("backlog, 2 workers", "events/s"),
+        ("the core alone, 5 sites, 50 queues", "µs CPU per event"),
+        ("the core alone, 80 sites, 800 queues", "µs CPU per event"),
         ("1,000 events/s, one worker", "% of a core"),
         ("1,000 events/s, one worker", "MB resident"),
         ("1,000 events/s, received until flushed, p99", "ms"),
