@@ -91,6 +91,8 @@ class _Repeated(logging.Filter):
         if now_s - said_s < REPEATED_EVERY_S:
             self._said[key] = said_s, more + 1
             return False
+        # what is said once and differently each time is not kept for ever
+        self._said = {k: v for k, v in self._said.items() if v[1] or now_s - v[0] < REPEATED_EVERY_S}
         self._said[key] = now_s, 0
         record.repeated = more
         return True

@@ -393,12 +393,6 @@ def _served_since(spans: Iterable[Span], before: dict[str, int]) -> dict[str, in
 
 
 @lru_cache(maxsize=4096)
-def one_tuple(queues: tuple[str, ...]) -> tuple[str, ...]:
-    """The one tuple of queues that many agents have, and say again and again."""
-    return queues
-
-
-@lru_cache(maxsize=4096)
 def _set(queues: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(set(queues)))
 

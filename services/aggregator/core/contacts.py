@@ -1,12 +1,13 @@
 """The contacts of a site: their facts as told, their stories as they stand, packed when quiet."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from schemas import events as ev
 from schemas.vocabulary import Channel, Outcome
+from services.aggregator.core.names import one
 from services.aggregator.core.repeats import HASH_BYTES, hash_of
 from services.aggregator.core.visits import (
     ACCEPTED,
@@ -36,13 +37,6 @@ MAX_FACTS = 500
 """Of one contact: beyond, its sender gives one id to many. Each fact tells the whole story anew."""
 _MAX_SEEN = 1000
 """Events of one contact that are only news, the last of which are remembered."""
-
-One = Callable[[str], str]
-
-
-def _as_it_is(name: str) -> str:
-    return name
-
 
 _NOTHING: Mapping[str, int] = {}
 """Of all contacts, as most have none: an empty dict for each is a tenth of one that is packed."""
@@ -110,12 +104,9 @@ class Contact:
         """Whether the event is one fact more than a contact may have."""
         return len(self.facts) >= MAX_FACTS and fact_of(event) is not None
 
-    def add(self, event: ev.ContactEvent, clock_ms: int, one: One = _as_it_is) -> bool:
-        """Keeps what the event tells; True when the story is to be told again.
-
-        `one` gives the one string of a name that is told again and again.
-        """
-        fact = fact_of(event, one)
+    def add(self, event: ev.ContactEvent, clock_ms: int) -> bool:
+        """Keeps what the event tells; True when the story is to be told again."""
+        fact = fact_of(event)
         if fact is not None:
             self.facts.append(fact)
         else:
@@ -202,7 +193,7 @@ _encoder = msgspec.msgpack.Encoder()
 _facts = msgspec.msgpack.Decoder(list[Fact])
 
 
-def fact_of(event: ev.ContactEvent, one: One = _as_it_is) -> Fact | None:
+def fact_of(event: ev.ContactEvent) -> Fact | None:
     """What figures depend on in an event; None when it is only news of the contact."""
     match event:
         case ev.QueueEntered():
@@ -216,19 +207,19 @@ def fact_of(event: ev.ContactEvent, one: One = _as_it_is) -> Fact | None:
                 one(event.queue),
             )
         case ev.QueueLeft():
-            return _fact(LEFT, event, one, event.queue, event.agent, event.outcome)
+            return _fact(LEFT, event, event.queue, event.agent, event.outcome)
         case ev.AgentAccepted():
-            return _fact(ACCEPTED, event, one, event.queue, event.agent)
+            return _fact(ACCEPTED, event, event.queue, event.agent)
         case ev.AgentOffered():
-            return _fact(OFFERED, event, one, event.queue, event.agent)
+            return _fact(OFFERED, event, event.queue, event.agent)
         case ev.AgentNoAnswer() | ev.AgentOfferEnded():
-            return _fact(OFFER_ENDED, event, one, event.queue, event.agent)
+            return _fact(OFFER_ENDED, event, event.queue, event.agent)
         case ev.TalkEnded():
-            return _fact(TALK_ENDED, event, one, event.queue, event.agent)
+            return _fact(TALK_ENDED, event, event.queue, event.agent)
         case ev.WrapStart():
-            return _fact(WRAP_START, event, one, None, event.agent)
+            return _fact(WRAP_START, event, None, event.agent)
         case ev.WrapEnd():
-            return _fact(WRAP_END, event, one, None, event.agent)
+            return _fact(WRAP_END, event, None, event.agent)
         case ev.Transfer() if event.from_queue is not None and event.kind == "queue":
             return Fact(
                 LEFT,
@@ -259,9 +250,7 @@ _InVisit = (
 )
 
 
-def _fact(
-    kind: int, event: _InVisit, one: One, queue: str | None, agent: str | None, word: str | None = None
-) -> Fact:
+def _fact(kind: int, event: _InVisit, queue: str | None, agent: str | None, word: str | None = None) -> Fact:
     return Fact(
         kind,
         event.occurred_ms,

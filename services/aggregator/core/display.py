@@ -17,6 +17,7 @@ from services.aggregator.core.rows import (
     freshness,
     occupancy,
     queue_row,
+    seconds,
     state_counts,
     uncounted_of,
 )
@@ -174,17 +175,13 @@ def agent_row(site: Site, agent: Agent, now_ms: int, *, silent: Mapping[str, int
                 queue=s.queue,
                 state=s.state,
                 since_ms=s.start_ms,
-                waited_s=_seconds(site.waited_ms(s.contact, now_ms)),
+                waited_s=seconds(site.waited_ms(s.contact, now_ms)),
             )
             for s in sorted(spans, key=attrgetter("start_ms", "contact"))
         ],
         inferred=word.inferred if word else False,
         as_of_ms=now_ms,
     )
-
-
-def _seconds(ms: int | None) -> float | None:
-    return None if ms is None else ms / 1000
 
 
 def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, queues: tuple[str, ...]) -> AgentRow:

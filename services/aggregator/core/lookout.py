@@ -285,8 +285,7 @@ class Lookout:
         value: int | None = None,
     ) -> None:
         told_ms = self._site.alerts.watch(source, rule).told_ms
-        is_replaced = rule is OperationsRule.LOG_GAP
-        sight = FactSight(self._site.id, source, rule, told_ms, now_ms, at_ms, value, is_replaced)
+        sight = FactSight(self._site.id, source, rule, told_ms, now_ms, at_ms, value)
         self._review_operations(rule, source, sight)
 
     def _review_operations(self, rule: OperationsRule, source: str, sight: Sight) -> None:

@@ -89,8 +89,8 @@ class FactSight(NamedTuple):
     """Something that happened once, at `at_ms`: events are missing from the log, a notice is undelivered.
 
     `at_ms` is None at all later looks; `told_ms` is the fact that is told of already. Its alert lasts
-    until a day has passed or somebody closes it. `is_replaced`: another fact ends it, too, and is told of
-    itself; otherwise one alert tells of all of that day. `value` None: nobody knows how many.
+    until a day has passed or somebody closes it. Another hole ends it, too, and is told of itself; of notices
+    one alert tells of all of that day. `value` None: nobody knows how many.
     """
 
     site: str
@@ -100,7 +100,6 @@ class FactSight(NamedTuple):
     now_ms: int
     at_ms: int | None = None
     value: int | None = None
-    is_replaced: bool = False
 
     @property
     def turns(self) -> int:
@@ -116,7 +115,8 @@ class FactSight(NamedTuple):
         return told_ms
 
     def over_ms(self, from_ms: int) -> int | None:
-        is_another = self.is_replaced and self.at_ms is not None and self.at_ms > from_ms
+        is_hole = self.rule is OperationsRule.LOG_GAP
+        is_another = is_hole and self.at_ms is not None and self.at_ms > from_ms
         is_old = self.told_ms is not None and self.now_ms >= self.told_ms + TOLD_MS
         return self.now_ms if is_another or is_old else None
 

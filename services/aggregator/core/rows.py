@@ -187,7 +187,7 @@ def _trend(queue: Queue, around: Surroundings) -> Trend:
         offered=closed.offered + [p[0] for p in points],
         abandoned=closed.abandoned + [p[1] for p in points],
         service_level=closed.service_level + [p[2] for p in points],
-        longest_wait_s=closed.longest_wait_s + [_seconds(ms) for ms in longest],
+        longest_wait_s=closed.longest_wait_s + [seconds(ms) for ms in longest],
     )
 
 
@@ -207,12 +207,13 @@ def _closed_trend(queue: Queue, around: Surroundings, first: int, until: int) ->
         offered=[p[0] for p in points],
         abandoned=[p[1] for p in points],
         service_level=[p[2] for p in points],
-        longest_wait_s=[_seconds(ms) for ms in longest],
+        longest_wait_s=[seconds(ms) for ms in longest],
     )
     return queue.closed_trend
 
 
-def _seconds(ms: int | None) -> float | None:
+def seconds(ms: int | None) -> float | None:
+    """Milliseconds as rows show them."""
     return None if ms is None else ms / 1000
 
 

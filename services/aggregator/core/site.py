@@ -12,13 +12,14 @@ from schemas import events as ev
 from schemas.config import MAX_QUEUES_PER_SITE_UNCONFIGURED, Config, QueueConfig
 from schemas.vocabulary import Channel, Reason
 from services.aggregator.core import cells
-from services.aggregator.core.agents import Agent, Said, one_tuple
+from services.aggregator.core.agents import Agent, Said
 from services.aggregator.core.alerts import AlertBook
 from services.aggregator.core.calendar import Calendar
 from services.aggregator.core.contacts import PACK_AFTER_MS, Contact
 from services.aggregator.core.counts import QueueLabels
 from services.aggregator.core.hearing import Hearing
 from services.aggregator.core.lookout import Lookout
+from services.aggregator.core.names import one, one_set
 from services.aggregator.core.openings import Openings
 from services.aggregator.core.queues import ChannelTold, Queue, terms_of
 from services.aggregator.core.repeats import Repeats, hash_of
@@ -64,7 +65,6 @@ class Site:
         self.clock_ms = 0
         """Newest receipt that the log has told: the clock that ages contacts, whenever it is folded."""
         self._labels_of: dict[str, QueueLabels] = {}
-        self._names: dict[str, str] = {}
         self._bucket = now_ms // BUCKET_MS
         self._wrap_up_s = {
             s.id: s.wrap_up_s for s in config.sources if s.site == site and s.wrap_up_s is not None
@@ -113,8 +113,8 @@ class Site:
     def tell(self, now_ms: int) -> None:
         """Tells the stories of all contacts with news. To be called before anything is read."""
         while self._untold:
-            name, contact = self._untold.popitem()
-            self._retell(name, contact, now_ms)
+            _, contact = self._untold.popitem()
+            self._retell(contact, now_ms)
 
     def _is_too_many(self, event: ev.AnyEvent) -> bool:
         """Whether the event names a queue more than may appear where no site is listed (SEMANTICS.md §10)."""
@@ -194,14 +194,12 @@ class Site:
     def _contact_told(self, event: ev.ContactEvent, now_ms: int) -> Reason:
         if self._is_repeat(event):
             return self._repeated(event, now_ms)
-        name = event.contact
-        contact = self.contacts.get(name)
+        contact = self.contacts.get(event.contact)
         if contact is None:
-            contact = self.contacts[name] = Contact(name)
+            contact = self.contacts[event.contact] = Contact(event.contact)
         elif contact.is_too_much(event):
             return Reason.TOO_MANY
-        else:
-            name = contact.name
+        name = contact.name
         queue_name = getattr(event, "queue", None)
         if queue_name is not None:
             told = getattr(event, "channel", None)
@@ -221,7 +219,7 @@ class Site:
                 agent.meet(event.occurred_ms, _Changer(self, now_ms))
                 self._agent_changed(agent, now_ms)
         self.changed_contacts.add(name)
-        is_other_story = contact.add(event, self.clock_ms, self._one)
+        is_other_story = contact.add(event, self.clock_ms)
         if contact.channel is not None and isinstance(event, _TELLS_CHANNEL):
             at_ms, event_id, channel = contact.channel
             for entered in contact.entered():
@@ -232,11 +230,7 @@ class Site:
                 self.tell(now_ms)
         return _ACCEPTED
 
-    def _one(self, name: str) -> str:
-        """The one string of a source, a queue or an agent: what is told of each is kept for hours."""
-        return self._names.setdefault(name, name)
-
-    def _retell(self, name: str, contact: Contact, now_ms: int) -> None:
+    def _retell(self, contact: Contact, now_ms: int) -> None:
         """Tells a contact's story anew and counts what became different."""
         before = contact.retell(self.wrap_up_ms)
         after = contact.story
@@ -259,13 +253,13 @@ class Site:
             self.queues[old.queue].take(old)
             self.lookout.changed.add(old.queue)
         if before.spans != after.spans:
-            self._agents_follow(name, contact, {s.agent for s in before.spans}, now_ms)
+            self._agents_follow(contact, {s.agent for s in before.spans}, now_ms)
 
-    def _agents_follow(self, name: str, contact: Contact, before: set[str], now_ms: int) -> None:
+    def _agents_follow(self, contact: Contact, before: set[str], now_ms: int) -> None:
         spans, changer = contact.spans_of(), _Changer(self, now_ms)
         for agent_name in before | spans.keys():
             agent = self._agent(agent_name)
-            if not agent.follow(name, spans.get(agent_name, ()), changer):
+            if not agent.follow(contact.name, spans.get(agent_name, ()), changer):
                 self.shown_agents.add(agent_name)
                 continue
             self._agent_changed(agent, now_ms)
@@ -277,10 +271,10 @@ class Site:
         said = Said(
             event.occurred_ms,
             event.id,
-            self._one(event.source),
+            one(event.source),
             event.state,
-            None if event.reason is None else self._one(event.reason),
-            None if event.queues is None else one_tuple(event.queues),
+            None if event.reason is None else one(event.reason),
+            None if event.queues is None else one_set(event.queues),
             event.inferred,
         )
         for name in event.queues or ():
@@ -342,11 +336,11 @@ class Site:
 
     def _take_up_expired(self, queue: str, now_ms: int) -> None:
         """Whoever was given up by another wait limit is waiting again, until the new one says so."""
-        for name, contact in self.contacts.items():
+        for contact in self.contacts.values():
             if contact.expired and any(v.queue == queue for v in contact.story.visits):
                 contact.expired = {}
-                self.changed_contacts.add(name)
-                self._retell(name, contact, now_ms)
+                self.changed_contacts.add(contact.name)
+                self._retell(contact, now_ms)
 
     def _visits_of(self, queue: str) -> Iterable[Visit]:
         for contact in self.contacts.values():
@@ -382,7 +376,7 @@ class Site:
             told = getattr(event, "contact", "")
             contact = self.contacts.get(told)
             if contact is not None and self._untold.pop(told, None) is not None:
-                self._retell(told, contact, now_ms)
+                self._retell(contact, now_ms)
             if contact is not None and contact.story.visits:
                 name = contact.story.visits[-1].queue
         queue = self.queues.get(name) if name is not None else None
@@ -409,14 +403,14 @@ class Site:
     def sweep(self) -> None:
         """Packs contacts that are quiet, forgets those that are final."""
         clock_ms = self.clock_ms
-        for name, contact in list(self.contacts.items()):
+        for contact in list(self.contacts.values()):
             quiet_ms = clock_ms - contact.touched_ms
             if quiet_ms < PACK_AFTER_MS or (not contact.is_packed and contact.is_waiting()):
                 continue
             if contact.final_at_ms is None:
                 contact.final_at_ms = contact.becomes_final_ms()
             if clock_ms >= contact.final_at_ms:
-                self._forget(name, contact)
+                self._forget(contact)
             elif not contact.is_packed:
                 self.tallies.quiet(contact.story.visits)
                 contact.pack()
@@ -425,14 +419,14 @@ class Site:
             if agent.prune():
                 self.changed_agents.add(agent.name)
 
-    def _forget(self, name: str, contact: Contact) -> None:
+    def _forget(self, contact: Contact) -> None:
         contact.unpack(self.wrap_up_ms)
         for visit in contact.story.visits:
             self.queues[visit.queue].settle(visit)
         for source, told in contact.told().items():
             self.repeats.keep(self.hearing.sources[source], told, self.clock_ms)
-        del self.contacts[name]
-        self.changed_contacts.add(name)
+        del self.contacts[contact.name]
+        self.changed_contacts.add(contact.name)
 
     def _expire(self, now_ms: int) -> None:
         """Gives up waiting contacts of whom nothing was heard for ten wait limits (SEMANTICS.md §1)."""
@@ -447,7 +441,7 @@ class Site:
                 if at_ms <= now_ms:
                     contact.expired = {**contact.expired, segment: at_ms}
                     self.changed_contacts.add(name)
-                    self._retell(name, contact, now_ms)
+                    self._retell(contact, now_ms)
 
     def _labels(self, queue: Queue) -> QueueLabels:
         labels = self._labels_of.get(queue.config.id)

@@ -68,7 +68,7 @@ def restore(site: Site, stored: StoredSiteRecords, now_ms: int) -> None:
         site.alerts = AlertBook(site.id, record.alerts)
     site.start(now_ms)
     for words, record in stored.get(r.CONTACT, ()):
-        _restore_contact(site, words[2], Contact.restored(words[2], record.contact))
+        _restore_contact(site, Contact.restored(words[2], record.contact))
     for words, record in stored.get(r.AGENT, ()):
         _restore_agent(site, words[2], record, now_ms)
     for queue in site.queues.values():
@@ -146,8 +146,8 @@ def _restore_bucket(site: Site, name: str, number: int, record: r.StoredBucket, 
         queue.state_time.buckets[number] = record.state_time
 
 
-def _restore_contact(site: Site, name: str, contact: Contact) -> None:
-    site.contacts[name] = contact
+def _restore_contact(site: Site, contact: Contact) -> None:
+    site.contacts[contact.name] = contact
     contact.retell(site.wrap_up_ms)
     for visit in contact.story.visits:
         queue = site.queues[visit.queue]
