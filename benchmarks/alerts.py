@@ -16,13 +16,13 @@ import aiohttp
 from msgspec import Struct
 
 from benchmarks.load import WARM_UP_S, loading
-from benchmarks.results import Line, Reach, Say, Size
-from benchmarks.running import SITE_SETTINGS, SITES, STRUCTURED, event, percentile, system
+from benchmarks.results import Line, Reach, Say, Size, percentile
+from benchmarks.running import SITE_SETTINGS, SITES, event, system
 from schemas.config import DEFAULT_RULE
 from services.runtime.clock import now_ms
 from tests.doubles.receiver import Receiver, receiving
 from tests.doubles.started import PATIENCE_S
-from tests.end_to_end.running_system import AlertLog, RunningSystem
+from tests.end_to_end.running_system import STRUCTURED, AlertLog, RunningSystem
 
 LIMIT_MS = 120_000
 RATE, BATCH = 2000, 20

@@ -10,10 +10,8 @@ import asyncio
 import random
 import signal
 import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +19,10 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from benchmarks.contestants.faust_app import TABLE
+from benchmarks.programs import kafka, new_folder
 from benchmarks.results import Line, Reach, Say, Size
 from benchmarks.watched import Watched
 from schemas.topics import EVENTS
-from services.cli.broker import EmbeddedBroker
-from services.cli.topics import declare
 from tests.integration.core_load import PARTITIONS, Load
 from tests.integration.crash_core import Scene, steps
 from tests.integration.crash_worker import read, until
@@ -62,15 +59,11 @@ class Outcome:
 
 
 async def _vigie(size: Size, say: Say, rate: int) -> Outcome:
-    with tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True) as name:
-        broker = await asyncio.to_thread(EmbeddedBroker(Path(name) / "kafka").__enter__)
-        try:
-            await declare(broker.bootstrap, PARTITIONS)
+    with new_folder() as name:
+        async with kafka(Path(name) / "kafka") as broker:
             scene = Scene(broker, Path(name), rate=rate, seed=_SEED)
             what = ["kill"] if size.is_smoke else steps(20)
             verdict = await scene.play(seconds=size.of(110, 4), steps=what)
-        finally:
-            await asyncio.to_thread(broker.close)
     say(f"Vigie: {', '.join(scene.done)}: {verdict}")
     kills = sum(step.startswith("kill") for step in scene.done)
     return Outcome(kills, verdict.events, len(verdict.faults))
@@ -79,28 +72,24 @@ async def _vigie(size: Size, say: Say, rate: int) -> Outcome:
 async def _faust(size: Size, say: Say, rate: int) -> Outcome:
     """Kills the table each time that it counts again, lets it count the rest, compares with the log."""
     rng, kills = random.Random(_SEED), size.of(6, 1)
-    with tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True) as name:
-        broker = await asyncio.to_thread(EmbeddedBroker(Path(name) / "kafka").__enter__)
-        try:
-            await declare(broker.bootstrap, PARTITIONS)
+    with new_folder() as name:
+        folder = Path(name)
+        async with kafka(folder / "kafka") as broker:
             load = Load(broker.bootstrap, rate=rate, seed=_SEED)
             loading = asyncio.create_task(load.run())
             try:
                 away = [
-                    await _one_life(broker.bootstrap, Path(name), size, rng.uniform(0.5, 1.5))
+                    await _one_life(broker.bootstrap, folder, size, rng.uniform(0.5, 1.5))
                     for _ in range(kills)
                 ]
             finally:
                 load.stop.set()
                 await loading
-            async with AsyncExitStack() as stack:
-                await stack.enter_async_context(_table(broker.bootstrap, Path(name), size))
+            async with _table(broker.bootstrap, folder, size):
                 await _until_counting(broker.bootstrap)
                 await _until_still(broker.bootstrap, size.of(10, 3))
             counted = _counts(await read(broker.bootstrap, _CHANGELOG))
             sent = await _sent(broker.bootstrap)
-        finally:
-            await asyncio.to_thread(broker.close)
     wrong = sum(abs(counted[queue] - sent[queue]) for queue in counted.keys() | sent.keys())
     say(
         f"Faust table: {kills} kills, {sent.total():,} events sent, {counted.total():,} counted; started → "

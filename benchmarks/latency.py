@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from benchmarks.load import WARM_UP_S, loading
-from benchmarks.results import Line, Reach, Say, Size
-from benchmarks.running import SITE_SETTINGS, SITES, Probe, percentile, system, watching
+from benchmarks.results import Line, Reach, Say, Size, percentile
+from benchmarks.running import SITE_SETTINGS, SITES, Probe, system, watching
 from tests.end_to_end.running_system import RunningSystem
 
 RATES = ((200, 1), (2000, 20), (5000, 20))

@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks import worker
 from benchmarks.backlog import SITES
-from benchmarks.results import Line, Reach, Say, Size
+from benchmarks.results import Line, Reach, Say, Size, percentile
 from schemas import codec
 from schemas.topics import EVENTS, STATE
 from tests.integration.core_load import PARTITIONS, Load
@@ -55,7 +55,7 @@ async def measure(size: Size, say: Say, bootstrap: str, folder: Path) -> list[Li
             "a",
             f"{_RATE:,} events/s, received until flushed, p99",
             "ms",
-            [waits[len(waits) * 99 // 100]],
+            [percentile(waits, 0.99)],
             reach=Reach(60),
         ),
     ]

@@ -18,9 +18,10 @@ from collections.abc import AsyncIterator, Iterator
 
 import aiohttp
 
-from benchmarks.running import BATCH, QUEUES_PER_SITE, SITES, STRUCTURED, event
+from benchmarks.running import QUEUES_PER_SITE, SITES, event
 from services.runtime.clock import now_ms
 from tests.doubles.started import PATIENCE_S
+from tests.end_to_end.running_system import BATCH, STRUCTURED
 
 WARM_UP_S = 7
 """After that the first contacts have ended, and the rate is steady."""

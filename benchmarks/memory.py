@@ -7,10 +7,8 @@ the instants at which it happened, then contacts as they happen.
 import asyncio
 import contextlib
 import statistics
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
 
 import aiohttp
@@ -20,9 +18,10 @@ from msgspec import Struct
 from benchmarks.centre import Centre, Scale, settings
 from benchmarks.programs import Taken, taken
 from benchmarks.results import Line, Reach, Say, Size
+from benchmarks.running import system
 from services.cli.demo.post import Poster
 from services.runtime.clock import now_ms
-from tests.end_to_end.running_system import RunningSystem, running_system
+from tests.end_to_end.running_system import RunningSystem
 
 PROCESSES = ("aggregator", "api", "ingest", "notifier", "kafka")
 
@@ -69,14 +68,14 @@ def _lines(what: str, found: Found, reach: Mapping[str, Reach] = MappingProxyTyp
 
 async def _measure(scale: Scale, *, past_s: int, live_s: int, say: Say) -> Found:
     centre = Centre(scale)
-    async with _running(settings(scale)) as system, aiohttp.ClientSession() as http:
-        poster = Poster(http, f"http://{system.addresses['ingest']}")
+    async with system(settings(scale)) as running, aiohttp.ClientSession() as http:
+        poster = Poster(http, f"http://{running.addresses['ingest']}")
         begun_s = time.monotonic()
-        at_ms = await _past(centre, system, poster, past_s)
+        at_ms = await _past(centre, running, poster, past_s)
         say(f"   {scale}: {past_s} s of the past told in {time.monotonic() - begun_s:.0f} s")
         living = asyncio.create_task(_live(centre, poster, at_ms))
         try:
-            found = await _look(system, live_s)
+            found = await _look(running, live_s)
         finally:
             living.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -140,17 +139,3 @@ async def _look(system: RunningSystem, seconds: int) -> Found:
         {name: statistics.median(each.rss_mb for each in found) for name, found in seen.items()},
         {name: found[-1].share(found[0]) for name, found in seen.items()},
     )
-
-
-@contextlib.asynccontextmanager
-async def _running(settings_text: str) -> AsyncIterator[RunningSystem]:
-    """The whole system; it is waited for in threads, since its words are."""
-    with tempfile.TemporaryDirectory(prefix="vigie-memory-", ignore_cleanup_errors=True) as name:
-        whole = running_system(Path(name), settings_text)
-        system = await asyncio.to_thread(whole.__enter__)
-        try:
-            yield system
-        except BaseException as error:
-            await asyncio.to_thread(whole.__exit__, type(error), error, error.__traceback__)
-            raise
-        await asyncio.to_thread(whole.__exit__, None, None, None)

@@ -5,6 +5,7 @@ import contextlib
 import os
 import signal
 import sys
+import tempfile
 import time
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
@@ -20,6 +21,11 @@ from services.cli.topics import declare
 
 PATIENCE_S = 120.0
 _END_S = 20.0
+
+
+def new_folder() -> "tempfile.TemporaryDirectory[str]":
+    """Gone afterwards, whatever those who were ended have left in it."""
+    return tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True)
 
 
 class Taken(Struct, frozen=True):
@@ -44,13 +50,13 @@ def taken(pid: int) -> Taken:
 
 
 @contextlib.asynccontextmanager
-async def kafka(folder: Path) -> AsyncIterator[str]:
-    """host:port of a broker of our own with Vigie's topics."""
+async def kafka(folder: Path) -> AsyncIterator[EmbeddedBroker]:
+    """A broker of our own with Vigie's topics."""
     broker = await asyncio.to_thread(EmbeddedBroker, folder)
     try:
         await asyncio.to_thread(broker.start)
         await declare(broker.bootstrap, KafkaConfig().partitions)
-        yield broker.bootstrap
+        yield broker
     finally:
         await asyncio.to_thread(broker.close)
 

@@ -14,8 +14,9 @@ from pathlib import Path
 import aiohttp
 
 from benchmarks.load import loading
+from benchmarks.programs import new_folder
 from benchmarks.results import Line, Reach, Say, Size
-from benchmarks.running import SITE_SETTINGS, SITES, Probe, new_folder, watching
+from benchmarks.running import SITE_SETTINGS, SITES, Probe, watching
 from tests.doubles.started import PATIENCE_S, Started, all_gone
 from tests.end_to_end.running_system import RunningSystem, prepare, until
 

@@ -54,6 +54,12 @@ def number(value: float) -> str:
     return f"{value:.3g}"
 
 
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value that this share of all does not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]
+
+
 def spread(values: Sequence[float]) -> str:
     """The median, and the range where there are several."""
     middle = number(statistics.median(values))

@@ -6,9 +6,8 @@ Instants are those of the monotonic clock of this machine, in seconds.
 import asyncio
 import contextlib
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -16,11 +15,10 @@ import aiohttp
 import msgspec
 from msgspec import Struct
 
+from benchmarks.programs import new_folder
 from services.runtime.clock import now_ms
 from tests.doubles.started import PATIENCE_S
-from tests.end_to_end.running_system import BATCH, STRUCTURED, RunningSystem, iso, running_system
-
-__all__ = ["BATCH", "STRUCTURED"]
+from tests.end_to_end.running_system import STRUCTURED, RunningSystem, iso, running_system
 
 SITES = [f"site-{number:02d}" for number in range(20)]
 QUEUES_PER_SITE = 10
@@ -167,25 +165,13 @@ def event(event_id: str, name: str, *, site: str, at_ms: int, data: Mapping[str,
     return msgspec.json.encode(envelope | {"type": f"vigie.{name}.v1", "time": iso(at_ms), "data": data})
 
 
-def new_folder() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True)
-
-
 @contextlib.asynccontextmanager
 async def system(settings_text: str, *, env: dict[str, str] | None = None) -> AsyncIterator[RunningSystem]:
     """`vigie up` in a folder of its own while the block runs. Started and ended beside this event loop."""
     stack = ExitStack()
-    folder = stack.enter_context(
-        tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True)
-    )
+    folder = stack.enter_context(new_folder())
     try:
         manager = running_system(Path(folder), settings_text, env=env)
         yield await asyncio.to_thread(stack.enter_context, manager)
     finally:
         await asyncio.to_thread(stack.__exit__, *sys.exc_info())
-
-
-def percentile(values: Sequence[float], share: float) -> float:
-    """The value that this share of all does not exceed (nearest rank)."""
-    ordered = sorted(values)
-    return ordered[max(0, -(-len(ordered) * round(share * 1000) // 1000) - 1)]

@@ -9,7 +9,6 @@ has no snapshot after `FIRST_S` is counted as if it had it then.
 import contextlib
 import json
 import statistics
-import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from msgspec import Struct
 from benchmarks.audience import FIRST_S, Heard
 from benchmarks.crowd import age_ms, crowd, make_room
 from benchmarks.feeder import feeding
-from benchmarks.programs import kafka, python, ready, taken
+from benchmarks.programs import kafka, new_folder, python, ready, taken
 from benchmarks.results import Line, Reach, Say, Size
 from services.api import wire
 from services.api.board import Board, View
@@ -62,7 +61,7 @@ async def measure(size: Size, say: Say) -> list[Line]:
     counts = [20] if size.is_smoke else [500, REACHED_WITH, 5000]
     counts = sorted({min(count, make_room(max(counts), say)) for count in counts})
     lines: list[Line] = []
-    with tempfile.TemporaryDirectory(prefix="vigie-sockets-", ignore_cleanup_errors=True) as name:
+    with new_folder() as name:
         folder = Path(name)
         for count in counts:
             with_storm = size.is_smoke or count == REACHED_WITH
@@ -137,8 +136,8 @@ async def _ours(folder: Path) -> AsyncIterator[Server]:
     address = f"127.0.0.1:{free_ports(1)[0]}"
     log, settings = _settings(folder, address)
     paths = [f"/api/v1/live?site={site}" for site in SITES]
-    async with kafka(folder / "data") as bootstrap, feeding(bootstrap, SITES, QUEUES):
-        words = (f"--config={settings}", f"--data={folder}", f"--kafka={bootstrap}")
+    async with kafka(folder / "data") as broker, feeding(broker.bootstrap, SITES, QUEUES):
+        words = (f"--config={settings}", f"--data={folder}", f"--kafka={broker.bootstrap}")
         async with python("services.api", *words, log=log) as process:
             await ready(address, log)
             yield Server(process.pid, address, paths)

@@ -14,7 +14,6 @@ import cProfile
 import gc
 import pstats
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,11 +21,9 @@ from pathlib import Path
 
 from benchmarks import live, worker
 from benchmarks.backlog import Record, backlog, fold_alone, produce
+from benchmarks.programs import kafka, new_folder
 from benchmarks.results import Line, Reach, Say, Size, number
 from benchmarks.watched import ROOT, Watched
-from services.cli.broker import EmbeddedBroker
-from services.cli.topics import declare
-from tests.integration.core_load import PARTITIONS
 
 _QUIX = ROOT / ".venv" / "quix" / "bin" / "python"
 _CONTESTANTS = ROOT / "benchmarks" / "contestants"
@@ -63,11 +60,9 @@ async def measure(size: Size, say: Say) -> list[Line]:
     ours: dict[int, list[Ran]] = defaultdict(list)
     theirs: dict[str, list[Ran]] = defaultdict(list)
     alone = []
-    with tempfile.TemporaryDirectory(prefix="vigie-bench-", ignore_cleanup_errors=True) as name:
+    with new_folder() as name:
         folder = Path(name)
-        broker = await asyncio.to_thread(EmbeddedBroker(folder / "kafka").__enter__)
-        try:
-            await declare(broker.bootstrap, PARTITIONS)
+        async with kafka(folder / "kafka") as broker:
             await produce(events, broker.bootstrap)
             for turn in range(size.repeats):
                 for count in (1, 2) if size.is_smoke else (1, 2, 4):
@@ -84,8 +79,6 @@ async def measure(size: Size, say: Say) -> list[Line]:
             grown = await asyncio.to_thread(_by_sites, size, say)
             await worker.forget_everything(broker.bootstrap, events=True)
             found = await live.measure(size, say, broker.bootstrap, folder)
-        finally:
-            await asyncio.to_thread(broker.close)
     return [*_lines(ours, theirs, alone), *grown, *found]
 
 

@@ -12,6 +12,8 @@ from typing import Self
 
 import msgspec
 
+from benchmarks.programs import end
+
 ROOT = Path(__file__).parents[1]
 _EVERY_S = 0.05
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -46,13 +48,7 @@ class Watched:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._sampling.cancel()
-        if self.process.returncode is None:
-            self.process.terminate()
-            try:
-                await asyncio.wait_for(self.process.wait(), 30)
-            except TimeoutError:
-                self.process.kill()
-        await self.process.wait()
+        await end(self.process)
 
     async def told(self, *, within_s: float) -> dict[str, float]:
         """The first line of its output that is a JSON object: libraries have their banners.
