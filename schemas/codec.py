@@ -14,6 +14,7 @@ from schemas.deliveries import Delivery
 from schemas.errors import InvalidMessage
 from schemas.events import AnyEvent, Name, SourceEvent
 from schemas.faults import place_and_rule
+from schemas.sources import SourceStatus
 
 Row = QueueRow | AgentRow | SiteRow
 _T = TypeVar("_T")
@@ -34,6 +35,7 @@ _agent_rows = msgspec.json.Decoder(AgentRow)
 _site_rows = msgspec.json.Decoder(SiteRow)
 _alerts = msgspec.json.Decoder(Alert)
 _deliveries = msgspec.json.Decoder(Delivery)
+_sources = msgspec.json.Decoder(SourceStatus)
 _dead_letters = msgspec.json.Decoder(DeadLetter)
 _keys = msgspec.json.Decoder(tuple[str, ...])
 
@@ -67,6 +69,11 @@ def decode_delivery(data: bytes) -> Delivery:
 def decode_dead_letter(data: bytes) -> DeadLetter:
     """A dead letter of `vigie.dead_letters`."""
     return _decode(_dead_letters, data)
+
+
+def decode_source(data: bytes) -> SourceStatus:
+    """How a source stands, of `vigie.sources`."""
+    return _decode(_sources, data)
 
 
 def queue_key(site: str, queue: str) -> bytes:

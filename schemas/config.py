@@ -11,6 +11,7 @@ from msgspec import Meta, Struct, field
 
 from schemas.vocabulary import (
     LIVE_CHANNELS,
+    AgentState,
     Channel,
     ServiceLevelDefinition,
     Severity,
@@ -207,27 +208,86 @@ class SmtpConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     tls: Literal["none", "starttls", "tls"] = "starttls"
 
 
-class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One source. `queues` left out: those it has sent events for. `map`: their queue = ours.
+SourceKind = Literal[
+    "asterisk_ami",
+    "asterisk_queue_log",
+    "freeswitch_esl",
+    "twilio_taskrouter",
+    "amazon_connect",
+    "genesys_cloud",
+    "chatwoot",
+    "rocketchat",
+    "imap",
+    "kafka",
+    "file",
+    "http",
+]
+PORTS: dict[SourceKind, int] = {"asterisk_ami": 5038, "freeswitch_esl": 8021, "imap": 993}
+"""Where a source of that kind listens, when no port is given."""
 
-    `system` names the system that numbers the contacts: sources of one system have the same, two systems
-    of one site have two. Left out: docs/decisions/0008.
+
+class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One source. Which fields are for which kind, and what each kind needs: `config_sources`.
+
+    For every kind: `queues` left out: those it has sent events for. `map`: their queue = ours; `agents`:
+    their agent = ours; `states`: their word for an agent's state = ours. `system` names the system that
+    numbers the contacts: sources of one system have the same, two systems of one site have two. Left out:
+    docs/decisions/0008. `previous_secret_…` is still good while a secret is being changed. `allow_unsigned`:
+    webhooks are taken from anybody.
     """
 
     id: Id
-    kind: Literal["asterisk_ami", "http"]
+    kind: SourceKind
     site: Id = DEFAULT_SITE
     label: str | None = None
-    host: str = "127.0.0.1"
-    port: Annotated[int, Meta(ge=1, le=65535)] = 5038
-    system: Id | None = None
-    user: str | None = None
-    secret_env: str | None = None
-    secret_file: str | None = None
     queues: list[Id] | None = None
     stale_after_s: Annotated[float, Meta(gt=0)] | None = None
+    map: dict[str, Id] = {}
+    agents: dict[str, Id] = {}
+    states: dict[str, AgentState] = {}
+    system: Id | None = None
     wrap_up_s: Seconds | dict[str, Seconds] | None = None
-    map: dict[str, str] = {}
+    secret_env: str | None = None
+    secret_file: str | None = None
+    previous_secret_env: str | None = None
+    previous_secret_file: str | None = None
+    # where it is, and as whom we speak with it
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    user: str | None = None
+    tls: Literal["none", "starttls", "tls"] | None = None
+    ca_file: str | None = None
+    url: str | None = None
+    login_url: str | None = None
+    region: str | None = None
+    # webhooks
+    public_url: str | None = None
+    allow_unsigned: bool = False
+    # files
+    file: str | None = None
+    format: Literal["json", "plain", "log", "tsv", "csv", "jsonl"] | None = None
+    time_zone: str | None = None
+    backfill_s: Seconds | None = None
+    columns: dict[str, str] = {}
+    events: dict[str, str] = {}
+    # queues of the source's own, mailboxes, streams
+    queue: Id | None = None
+    channel: Channel | None = None
+    mailbox: str | None = None
+    sent_mailbox: str | None = None
+    closed_mailboxes: list[str] = []
+    addresses: list[str] = []
+    poll_s: Annotated[float, Meta(gt=0)] | None = None
+    bootstrap: str | None = None
+    topic: str | None = None
+    topics: list[str] = []
+    queue_url: str | None = None
+    stream: str | None = None
+    abandon_after_s: Seconds | None = None
+
+    @property
+    def port_in_force(self) -> int:
+        return self.port or PORTS.get(self.kind, 0)
 
 
 class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -14,6 +14,7 @@ from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
 from schemas.config import Config
 from schemas.deliveries import Delivery
 from schemas.events import AnyEvent
+from schemas.sources import SourceStatus
 
 FOLDER = Path(__file__).parent / "generated"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -26,6 +27,7 @@ MESSAGES: dict[str, Any] = {
     "alert": Alert,
     "delivery": Delivery,
     "dead_letter": DeadLetter,
+    "source_status": SourceStatus,
     "config": Config,
 }
 """By file name."""

@@ -27,7 +27,7 @@ EVENTS = Topic(
     key="site",
     message="schemas.events.AnyEvent",
     writers=("ingest", "api", "notifier"),
-    readers=("aggregator", "history"),
+    readers=("aggregator", "ingest", "history"),
     settings={
         "cleanup.policy": "delete",
         "retention.ms": str(7 * DAY_MS),
@@ -92,8 +92,24 @@ DEAD_LETTERS = Topic(
     settings={"cleanup.policy": "delete", "retention.ms": str(30 * DAY_MS)},
     per_site=False,
 )
+SOURCES = Topic(
+    name="vigie.sources",
+    key="source + instance",
+    message="schemas.sources.SourceStatus",
+    writers=("ingest",),
+    readers=("api",),
+    settings={
+        "cleanup.policy": "compact,delete",
+        "retention.ms": str(DAY_MS),
+        "max.compaction.lag.ms": "600000",
+        "segment.ms": "300000",
+        "segment.bytes": str(16 * 1024 * 1024),
+        "min.cleanable.dirty.ratio": "0.1",
+    },
+    per_site=False,
+)
 
-TOPICS = (EVENTS, STATE, SNAPSHOTS, ALERTS, DELIVERIES, DEAD_LETTERS)
+TOPICS = (EVENTS, STATE, SNAPSHOTS, ALERTS, DELIVERIES, DEAD_LETTERS, SOURCES)
 """All of them. Every topic has `[kafka] partitions` partitions, so one count is checked."""
 
 

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import os
+import socket
 import sys
 from functools import partial
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
-from services.ingest import heartbeats, past, sources
+from services.ingest import heartbeats, past, sources, statuses
 from services.ingest.admission import Admission
 from services.ingest.credentials import pseudonym_key, source_secrets
 from services.ingest.http import create_app
@@ -16,6 +17,8 @@ from services.ingest.intake import Door
 from services.ingest.metrics import Metrics
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Publisher
+from services.ingest.report import Report
+from services.ingest.tools import Tools
 from services.runtime.clock import now_ms
 from services.runtime.keys import keyring
 from services.runtime.options import Options
@@ -30,7 +33,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     """Runs until `stop`. Raises `Misconfigured` before anything is opened."""
     config = options.config
     adapted = sources.adapted(config.sources)
-    secrets = source_secrets(adapted, os.environ)
+    secrets = source_secrets(config.sources, os.environ)
     pseudonyms = Pseudonyms(pseudonym_key(options.data, os.environ))
     # The publisher tells, once, that Kafka is away and back; aiokafka would at every attempt.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
@@ -39,6 +42,30 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
     publisher = Publisher(options.kafka, metrics=metrics)
     door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))
+    tools = {
+        source.id: Tools(
+            put=publisher.put,
+            send=publisher.send,
+            pseudonyms=pseudonyms,
+            report=Report(
+                source, metrics=metrics, clock=now_ms, is_webhook=sources.ADAPTERS[source.kind].run is None
+            ),
+            stop=stop,
+            secret=secrets[source.id].now,
+            previous_secret=secrets[source.id].previous,
+            past=partial(
+                past.read,
+                kafka=options.kafka,
+                site=source.site,
+                sources=sources.peers(source, adapted),
+                clock=now_ms,
+            ),
+            folder=options.data / "sources",
+            kafka=options.kafka,
+        )
+        for source in adapted
+    }
+    hooks = {source.id: sources.hook(source, tools[source.id]) for source in adapted}
     app = create_app(
         publisher=publisher,
         door=door,
@@ -46,32 +73,26 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         clock=now_ms,
         keys=keyring(config.auth),
         address=config.http.ingest,
+        webhooks={
+            id_: hook.endpoint(publisher=publisher, metrics=metrics)
+            for id_, hook in hooks.items()
+            if hook is not None
+        },
     )
+    reports = [each.report for each in tools.values()]
+    instance = f"{socket.gethostname()}/{config.http.ingest}"
 
     async with asyncio.TaskGroup() as outer:
         outer.create_task(publisher.run())
         beating = outer.create_task(heartbeats.run(publisher, clock=now_ms))
+        telling = outer.create_task(statuses.run(reports, publisher, instance=instance))
         async with asyncio.TaskGroup() as inner:
             inner.create_task(serve(app, config.http.ingest, stop))
             for source in adapted:
-                inner.create_task(
-                    sources.run(
-                        source,
-                        put=publisher.put,
-                        secret=secrets[source.id],
-                        pseudonyms=pseudonyms,
-                        metrics=metrics,
-                        stop=stop,
-                        past=partial(
-                            past.read,
-                            kafka=options.kafka,
-                            site=source.site,
-                            sources=sources.peers(source, adapted),
-                            clock=now_ms,
-                        ),
-                    )
-                )
+                inner.create_task(sources.run(source, tools[source.id], hook=hooks[source.id]))
         beating.cancel()
+        telling.cancel()
+        await statuses.tell(reports, publisher, instance=instance)
         # Only now: what the sources and the last requests handed over still has to be written.
         await publisher.close(CLOSE_S)
 

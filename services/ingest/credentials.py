@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import structlog
+from msgspec import Struct
 
 from schemas.config import SourceConfig
 from schemas.errors import Misconfigured
+from services.runtime.secrets import NoSecret, read, read_named
 
 PSEUDONYM_KEY = "VIGIE_PSEUDONYM_KEY"
 MIN_KEY_CHARACTERS = 16
@@ -38,36 +40,37 @@ def pseudonym_key(data: Path, environ: Mapping[str, str]) -> bytes:
     return _checked(text, str(path))
 
 
-def source_secret(source: SourceConfig, environ: Mapping[str, str]) -> str:
-    """The source's secret, or "" where none is configured. Raises `Misconfigured` naming what is missing."""
-    place = f"[[sources]] {source.id}"
-    if source.secret_env is not None:
-        if not environ.get(source.secret_env):
-            raise Misconfigured(f"{place}: secret_env: {source.secret_env} is not in the environment")
-        return environ[source.secret_env]
-    if source.secret_file is None:
-        return ""
-    try:
-        text = Path(source.secret_file).read_text("utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{place}: secret_file: {source.secret_file} cannot be read") from error
-    if not text:
-        raise Misconfigured(f"{place}: secret_file: {source.secret_file} is empty")
-    return text
+class Secrets(Struct, frozen=True):
+    """A source's secret, and the one before it that is still good; "" where none is configured."""
+
+    now: str = ""
+    previous: str = ""
 
 
-def source_secrets(sources: list[SourceConfig], environ: Mapping[str, str]) -> dict[str, str]:
-    """Every source's secret by source id. Raises `Misconfigured` with every fault at once."""
-    found: dict[str, str] = {}
+def source_secrets(sources: list[SourceConfig], environ: Mapping[str, str]) -> dict[str, Secrets]:
+    """Every source's secrets by source id. Raises `Misconfigured` with every fault at once."""
+    found: dict[str, Secrets] = {}
     faults: list[str] = []
     for source in sources:
         try:
-            found[source.id] = source_secret(source, environ)
-        except Misconfigured as error:
-            faults.extend(error.faults)
+            found[source.id] = _read(source, environ)
+        except NoSecret as error:
+            faults.append(f"[[sources]] {source.id}: {error.field}: {error.detail}")
     if faults:
         raise Misconfigured(*faults)
     return found
+
+
+def _read(source: SourceConfig, environ: Mapping[str, str]) -> Secrets:
+    return Secrets(
+        now=read(source, environ),
+        previous=read_named(
+            "previous_secret",
+            environ,
+            variable=source.previous_secret_env,
+            file=source.previous_secret_file,
+        ),
+    )
 
 
 def _checked(text: str, place: str) -> bytes:

@@ -73,6 +73,24 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self._unsigned = Counter(
+            "vigie_webhooks_refused",
+            "Webhooks refused: signature missing, wrong, old.",
+            ["source", "reason"],
+            registry=registry,
+        )
+        self._webhooks = Counter(
+            "vigie_webhooks",
+            "Answers to webhooks.",
+            ["source", "status"],
+            registry=registry,
+        )
+        self._webhook_seconds = Histogram(
+            "vigie_webhook_seconds",
+            "From the request's head to its answer, webhooks.",
+            buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+            registry=registry,
+        )
         self.log_up = Gauge("vigie_ingest_log_up", "1 while Kafka answers, else 0.", registry=registry)
         _build_info(registry)
         self._start_at_zero()
@@ -90,6 +108,15 @@ class Metrics:
     def refused(self, reason: Denial) -> None:
         """Somebody was not let in."""
         self._refused.labels(reason).inc()
+
+    def unsigned(self, source: str, reason: str) -> None:
+        """A webhook of the configured source was refused. `reason`: a `webhooks.Unsigned`."""
+        self._unsigned.labels(source, reason).inc()
+
+    def webhook_answered(self, source: str, status: int, seconds: float) -> None:
+        """A webhook of the configured source was answered."""
+        self._webhooks.labels(source, str(status)).inc()
+        self._webhook_seconds.observe(seconds)
 
     def _start_at_zero(self) -> None:
         for source in self._sources:

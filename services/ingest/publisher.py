@@ -16,7 +16,8 @@ from schemas import codec
 from schemas.board import DeadLetter
 from schemas.errors import Unavailable
 from schemas.events import SourceEvent
-from schemas.topics import DEAD_LETTERS, EVENTS, partition_of
+from schemas.sources import SourceStatus
+from schemas.topics import DEAD_LETTERS, EVENTS, SOURCES, partition_of
 from schemas.vocabulary import Reason
 from services.ingest.buffer import Buffer
 from services.ingest.lanes import Record, Session, connect
@@ -36,7 +37,7 @@ CHUNK = 500
 RETRY_S = (0.2, 0.5, 1.0, 2.0)
 """Waits between attempts to reach Kafka; the last one goes on."""
 
-Message = SourceEvent | DeadLetter
+Message = SourceEvent | DeadLetter | SourceStatus
 Put = Callable[[Sequence[Message]], Awaitable[None]]
 """How an adapter hands over what it learned; returns once it is in the buffer."""
 
@@ -131,6 +132,9 @@ class Publisher:
         if isinstance(message, DeadLetter):
             key = message.source.encode()
             return DEAD_LETTERS.name, key, partition_of(key, partitions[DEAD_LETTERS.name])
+        if isinstance(message, SourceStatus):
+            key = f"{message.source}|{message.instance}".encode()
+            return SOURCES.name, key, partition_of(key, partitions[SOURCES.name])
         place = self._sites.get(message.site)
         if place is None:
             key = message.site.encode()
@@ -154,7 +158,7 @@ class Publisher:
                 continue
             await self._buffer.remove(len(chunk))
             for message in chunk:
-                if not isinstance(message, DeadLetter):
+                if not isinstance(message, DeadLetter | SourceStatus):
                     self._metrics.count(message.source, Reason.ACCEPTED)
 
     async def _keep_connected(self) -> None:
@@ -162,7 +166,7 @@ class Publisher:
         while True:
             try:
                 session = await connect(
-                    self._kafka, topics=(EVENTS.name, DEAD_LETTERS.name), client="vigie-ingest"
+                    self._kafka, topics=(EVENTS.name, DEAD_LETTERS.name, SOURCES.name), client="vigie-ingest"
                 )
             except Unavailable as error:
                 if attempt == 0:

@@ -14,7 +14,7 @@ import gzip
 import os
 import sys
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,10 +23,10 @@ import msgspec
 from schemas.config import Config, SourceConfig
 from schemas.errors import Misconfigured, VigieError
 from services.ingest import sources
-from services.ingest.adapters.asterisk_ami import recording as asterisk_ami
 from services.ingest.credentials import pseudonym_key
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.sending import Tally, plan, send
+from services.ingest.translated import Read, Recording
 from services.runtime import config as configuration
 from services.runtime import log as logs
 from services.runtime import own_key
@@ -34,8 +34,8 @@ from services.runtime.clock import now_ms
 from services.runtime.listening import from_here
 from services.runtime.options import default_data, file_in_force
 
-KINDS: dict[str, Callable[[Iterable[bytes], SourceConfig, Pseudonyms], asterisk_ami.Recording]] = {
-    "asterisk_ami": asterisk_ami.read
+KINDS: dict[str, Read] = {
+    kind: adapter.read for kind, adapter in sources.ADAPTERS.items() if adapter.read is not None
 }
 CHUNK_BYTES = 1 << 16
 
@@ -113,14 +113,14 @@ def _source(arguments: argparse.Namespace, config: Config) -> SourceConfig:
     return msgspec.structs.replace(found, site=arguments.site)
 
 
-def _read(kind: str, file: Path, source: SourceConfig, pseudonyms: Pseudonyms) -> asterisk_ami.Recording:
+def _read(kind: str, file: Path, source: SourceConfig, pseudonyms: Pseudonyms) -> Recording:
     """The whole recording. Raises `Misconfigured` when the file cannot be read or holds none."""
     try:
         with file.open("rb") as stream:
             recording = KINDS[kind](_chunks(stream), source, pseudonyms)
     except (OSError, EOFError, zlib.error) as error:
         raise Misconfigured(f"{file}: cannot be read ({error})") from error
-    if not recording.frames:
+    if not recording.payloads:
         raise Misconfigured(f"{file}: holds no {kind} recording")
     return recording
 
@@ -135,7 +135,7 @@ def _chunks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 async def _send(
-    recording: asterisk_ami.Recording, url: str, arguments: argparse.Namespace, headers: dict[str, str]
+    recording: Recording, url: str, arguments: argparse.Namespace, headers: dict[str, str]
 ) -> Tally:
     schedule = plan(
         recording.events, start_ms=now_ms(), speed=arguments.speed, is_shifted=arguments.shift == "now"
@@ -143,10 +143,10 @@ async def _send(
     return await send(recording.events, recording.after, url=url, schedule=schedule, headers=headers)
 
 
-def _summary(recording: asterisk_ami.Recording, sent: Tally) -> str:
-    refused = f", {recording.refused} frames refused" if recording.refused else ""
+def _summary(recording: Recording, sent: Tally) -> str:
+    refused = f", {recording.refused} refused" if recording.refused else ""
     return (
-        f"{recording.frames} frames, {sent.count} events sent, {sent.accepted} accepted, "
+        f"{recording.payloads} payloads, {sent.count} events sent, {sent.accepted} accepted, "
         f"{sent.rejected} rejected{refused}, {sent.rate():.0f} events/s"
     )
 

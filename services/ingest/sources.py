@@ -1,44 +1,48 @@
-"""The one list of adapters: which kind of source is run by which module, for which system it speaks.
+"""The one list of adapters: which kind of source is run by what, for which system it speaks.
 
-A new source touches its folder under `adapters/`, its tests and this list.
+A new source touches its folder under `adapters/`, its tests, its page in `docs/sources/` and this list.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct
 
-from schemas.config import SourceConfig
+from schemas.config import SourceConfig, SourceKind
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
-from services.ingest.metrics import Metrics
-from services.ingest.past import Past
-from services.ingest.pseudonym import Pseudonyms
-from services.ingest.publisher import Put
+from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
+from services.ingest.receiving import Receiver
+from services.ingest.tools import Tools
+from services.ingest.translated import Read
+from services.ingest.webhooks import Hook
 
 
 class Run(Protocol):
-    """Talks to one source until `stop`; reconnects by itself; what it learns it gives to `put`.
+    """Talks to one source until told to stop; reconnects by itself; what it learns it hands on."""
 
-    `put` waits while the buffer is full: then nothing more is read from the source. `past` gives what was
-    told of the source's system before this process started.
+    async def __call__(self, source: SourceConfig, tools: Tools) -> None: ...
+
+
+class Adapter(Struct, frozen=True, kw_only=True):
+    """How one kind of source is heard: we go to it (`run`), or it comes to us (`receiver`).
+
+    `read` translates a recorded capture of it.
     """
 
-    async def __call__(
-        self,
-        source: SourceConfig,
-        *,
-        put: Put,
-        secret: str,
-        pseudonyms: Pseudonyms,
-        metrics: Metrics,
-        stop: asyncio.Event,
-        past: Past | None,
-    ) -> None: ...
+    run: Run | None = None
+    receiver: Callable[[SourceConfig, Tools], Receiver] | None = None
+    read: Read | None = None
 
 
-ADAPTERS: dict[str, Run] = {"asterisk_ami": asterisk_ami.run}
-"""By `kind` of `[[sources]]`. Kind `http` has none: it posts to us."""
+ADAPTERS: dict[SourceKind, Adapter] = {
+    "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
+}
+"""By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""
+
+ASTERISK = frozenset({"asterisk_ami", "asterisk_queue_log"})
+"""Kinds that speak of one system's contacts by the same names."""
 
 
 def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
@@ -49,39 +53,55 @@ def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
 
 def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[str]:
     """The ids of the adapted sources that speak for the same system, its own among them."""
-    same = (source.site, source.kind, source.system)
-    return [each.id for each in all_ if (each.site, each.kind, each.system) == same]
+    same = (source.site, _family(source), source.system)
+    return [each.id for each in all_ if (each.site, _family(each), each.system) == same]
+
+
+def hook(source: SourceConfig, tools: Tools) -> Hook | None:
+    """Where the source's webhooks are taken; None for one that sends none."""
+    receiver = ADAPTERS[source.kind].receiver
+    return Hook(source, receiver(source, tools), tools) if receiver is not None else None
+
+
+async def run(source: SourceConfig, tools: Tools, *, hook: Hook | None = None) -> None:
+    """Runs the source until told to stop; raises when it ends before, which ends the process."""
+    adapter = ADAPTERS[source.kind]
+    async with asyncio.TaskGroup() as tasks:
+        attending = [tasks.create_task(hook.attend())] if hook is not None else []
+        if adapter.run is not None:
+            await adapter.run(source, tools)
+        else:
+            await tools.stop.wait()
+        if not tools.stop.is_set():
+            raise RuntimeError(f"source {source.id} ended by itself")
+        for task in attending:
+            task.cancel()
+    tools.report.stopped()
+
+
+def _family(source: SourceConfig) -> str:
+    return "asterisk" if source.kind in ASTERISK else source.kind
 
 
 def _system(source: SourceConfig, all_: Sequence[SourceConfig]) -> str | None:
-    """As set for the source, or for another one at its address; left out for all of them, the first
-    address of the site has none and any other is called by itself. docs/decisions/0008.
+    """As set; left out, a source is a system of its own, called by its id.
+
+    Asterisks have theirs by address: as set for another source at the same one; else the first address of
+    the site has none and any other is called by itself (docs/decisions/0008). A queue_log, which has no
+    address, is that of the first.
     """
-    here = [each for each in all_ if each.site == source.site]
-    named = {_address(each): each.system for each in reversed(here) if each.system is not None}
-    first = next((_address(each) for each in here if _address(each) not in named), None)
+    if source.kind not in ASTERISK:
+        return source.system or source.id
+    here = [each for each in all_ if each.site == source.site and each.kind in ASTERISK]
+    at = [each for each in here if each.kind == "asterisk_ami"]
+    named = {_address(each): each.system for each in reversed(at) if each.system is not None}
+    first = next((_address(each) for each in at if _address(each) not in named), None)
+    if source.kind == "asterisk_queue_log":
+        only = next(iter(named.values())) if named and first is None else None
+        return source.system or only
     address = _address(source)
     return source.system or named.get(address) or (None if address == first else address)
 
 
 def _address(source: SourceConfig) -> str:
-    return f"{source.host}:{source.port}"
-
-
-async def run(
-    source: SourceConfig,
-    *,
-    put: Put,
-    secret: str,
-    pseudonyms: Pseudonyms,
-    metrics: Metrics,
-    stop: asyncio.Event,
-    past: Past | None = None,
-) -> None:
-    """Runs the source's adapter; raises when it ends before it was told to, which ends the process."""
-    adapter = ADAPTERS[source.kind]
-    await adapter(
-        source, put=put, secret=secret, pseudonyms=pseudonyms, metrics=metrics, stop=stop, past=past
-    )
-    if not stop.is_set():
-        raise RuntimeError(f"source {source.id} ended by itself")
+    return f"{source.host}:{source.port_in_force}"

@@ -16,7 +16,7 @@ from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
 from schemas.vocabulary import OperationsRule
-from services.runtime import config_kafka, secrets
+from services.runtime import config_kafka, config_sources, secrets
 from services.runtime.addresses import Network, address_of, is_public, is_within, networks
 from services.runtime.config_shape import Fault, suggestion
 from services.runtime.listening import is_loopback, split_address
@@ -221,11 +221,8 @@ def _sources(config: Config) -> Iterator[Fault]:
         yield from _known_site(config, source.site, place)
         if source.id and source.id.startswith(_OURS):
             yield (*place, "id"), f'names that start with "{_OURS}" are Vigie\'s own'
-        if source.kind == "asterisk_ami":
-            if not source.user:
-                yield place, "user is missing: the manager's name in Asterisk's manager.conf"
-            if not source.secret_env and not source.secret_file:
-                yield place, "secret_env or secret_file is missing: where the manager's secret is found"
+        for name, said in config_sources.faults_of(source):
+            yield (*place, *name), said
     for place, holder in _secret_holders(config):
         if holder.secret_env and holder.secret_file:
             yield (*place, "secret_file"), "secret_env is given too; one of them is enough"

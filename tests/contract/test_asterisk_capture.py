@@ -56,7 +56,12 @@ def settings() -> dict[str, object]:
 @cache
 def events() -> tuple[SourceEvent, ...]:
     recording = read([asterisk.capture()], source(**settings()), PSEUDONYMS)
-    assert (recording.fault, recording.refused, recording.dropped) == (None, 0, Counter())
+    assert (recording.fault, recording.refused, recording.dropped, recording.unknown) == (
+        None,
+        0,
+        Counter(),
+        Counter(),
+    )
     return tuple(recording.events)
 
 

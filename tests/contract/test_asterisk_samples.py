@@ -17,9 +17,10 @@ from schemas.events import (
     WrapEnd,
 )
 from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader
-from services.ingest.adapters.asterisk_ami.recording import Recording, read
+from services.ingest.adapters.asterisk_ami.recording import read
 from services.ingest.adapters.asterisk_ami.translate import NO_TIMESTAMP, Translator
 from services.ingest.adapters.asterisk_ami.wire import instant_us
+from services.ingest.translated import Recording
 from tests.data import asterisk
 from tests.doubles.ami_frames import PSEUDONYMS, START_MS, line, source
 

@@ -19,9 +19,10 @@ from prometheus_client import CollectorRegistry, generate_latest
 from schemas.board import DeadLetter
 from schemas.events import ContactCreated
 from services.ingest.admission import Admission
-from services.ingest.http import Bounds, create_app
+from services.ingest.http import create_app
 from services.ingest.intake import BODY_BYTES, Door
 from services.ingest.metrics import Metrics
+from services.ingest.posting import Bounds
 from services.runtime.process import serve
 from tests.doubles.event_log import MemoryLog
 from tests.doubles.served import free_port

@@ -128,7 +128,7 @@ def test_a_capture_is_sent_whole_and_its_last_instant_is_now(
     assert Counter(event.source for event in events) == {"replay": len(events)}
     assert sum(isinstance(event, QueueEntered) for event in events) == 184
     assert before_ms <= max(event.occurred_ms for event in events) <= after_ms
-    told = f"17150 frames, {len(events)} events sent, {len(events)} accepted, 0 rejected"
+    told = f"17150 payloads, {len(events)} events sent, {len(events)} accepted, 0 rejected"
     assert told in capsys.readouterr().out
 
 

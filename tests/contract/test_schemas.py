@@ -13,6 +13,7 @@ from schemas import codec, generate
 from schemas.board import AgentRow, Alert, DeadLetter, QueueRow, SiteRow
 from schemas.deliveries import Delivery
 from schemas.events import AnyEvent
+from schemas.sources import SourceStatus
 
 EXAMPLES = Path(generate.__file__).parent / "examples"
 EVENTS = {struct.__struct_config__.tag: struct for struct in typing.get_args(AnyEvent)}
@@ -23,6 +24,7 @@ BOARD: dict[str, Any] = {
     "alert": Alert,
     "delivery": Delivery,
     "dead_letter": DeadLetter,
+    "source_status": SourceStatus,
 }
 ALL = [("event", EXAMPLES / "events" / f"{name}.json", AnyEvent) for name in EVENTS]
 ALL += [(name, EXAMPLES / "board" / f"{name}.json", struct) for name, struct in BOARD.items()]

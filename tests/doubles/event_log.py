@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from schemas.board import DeadLetter
 from schemas.errors import Unavailable
 from schemas.events import SourceEvent
+from schemas.sources import SourceStatus
 from services.ingest.publisher import Message
 
 
@@ -30,7 +31,7 @@ class MemoryLog:
 
     @property
     def events(self) -> list[SourceEvent]:
-        return [message for message in self.messages if not isinstance(message, DeadLetter)]
+        return [message for message in self.messages if not isinstance(message, DeadLetter | SourceStatus)]
 
     @property
     def letters(self) -> list[DeadLetter]:

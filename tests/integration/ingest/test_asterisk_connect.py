@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 
 import msgspec
 import pytest
-from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from schemas.board import DeadLetter
@@ -23,14 +22,15 @@ from schemas.events import (
     SourceHeartbeat,
 )
 from schemas.vocabulary import Outcome, Reason
-from services.ingest.adapters.asterisk_ami.connect import delay_s, run
+from services.ingest.adapters.asterisk_ami.connect import run
 from services.ingest.adapters.asterisk_ami.recording import read
 from services.ingest.adapters.asterisk_ami.session import Pace
-from services.ingest.metrics import Metrics
+from services.ingest.line import Patience
 from services.ingest.past import Past, Take
 from tests.data import asterisk
 from tests.doubles.ami_frames import PSEUDONYMS, frame, member_row, source
 from tests.doubles.ami_server import AmiServer
+from tests.doubles.running_source import Heard, Running, until
 
 FAST = Pace(
     connect_s=5.0,
@@ -38,86 +38,36 @@ FAST = Pace(
     booted_s=0.1,
     ping_s=0.05,
     pong_s=5.0,
-    retry_first_s=0.02,
-    retry_most_s=0.1,
-    refused_s=0.05,
     lag_ms=0,
 )
 JOIN = {"Uniqueid": "1.1", "Linkedid": "1.1", "Queue": "support"}
 
 
-class Heard:
-    """What the source handed over; `open` not set: the buffer is full."""
-
-    def __init__(self) -> None:
-        self.messages: list[SourceEvent | DeadLetter] = []
-        self.calls = 0
-        self.open = asyncio.Event()
-        self.open.set()
-
-    async def put(self, messages: Sequence[SourceEvent | DeadLetter]) -> None:
-        self.calls += 1
-        await self.open.wait()
-        self.messages += messages
+PATIENCE = Patience(first_s=0.02, most_s=0.1, refused_s=0.05)
 
 
 def of(heard: Heard, *kinds: type) -> list[SourceEvent]:
-    return [each for each in heard.messages if isinstance(each, kinds) and not isinstance(each, DeadLetter)]
+    return heard.of(*kinds)
 
 
 def letters(heard: Heard) -> list[DeadLetter]:
-    return [each for each in heard.messages if isinstance(each, DeadLetter)]
+    return heard.letters
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Waits until that holds; the test's own time limit ends it when it never does."""
-    while not condition():  # noqa: ASYNC110 - what is waited for is a file's, a metric's or a list's state
-        await asyncio.sleep(0.005)
-
-
-class Running:
-    """A source that runs, and what can be seen of it."""
-
-    def __init__(
-        self, server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret", past: Past | None = None
-    ) -> None:
-        self.heard = Heard()
-        self.metrics = Metrics(CollectorRegistry(), sources=["pbx1"])
-        self.stop = asyncio.Event()
-        self.config = source(port=server.port, user="wallboard", wrap_up_s=asterisk.WRAP_UP_S)
-        self.task = asyncio.create_task(
-            run(
-                self.config,
-                put=self.heard.put,
-                secret=secret,
-                pseudonyms=PSEUDONYMS,
-                metrics=self.metrics,
-                stop=self.stop,
-                past=past,
-                pace=pace,
-            )
-        )
-
-    def is_up(self) -> bool:
-        return self.value("vigie_source_up") == 1
-
-    def value(self, name: str, **labels: str) -> float:
-        found = self.metrics.registry.get_sample_value(name, {"source": "pbx1", **labels})
-        assert found is not None
-        return found
+def start(
+    server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret", past: Past | None = None
+) -> Running:
+    config = source(port=server.port, user="wallboard", wrap_up_s=asterisk.WRAP_UP_S)
+    work = partial(run, pace=pace, patience=PATIENCE)
+    return Running(config, work, secret=secret, past=past)
 
 
 @asynccontextmanager
 async def running(
     server: AmiServer, *, pace: Pace = FAST, secret: str = "s3cret", past: Past | None = None
 ) -> AsyncIterator[Running]:
-    it = Running(server, pace=pace, secret=secret, past=past)
-    try:
+    async with start(server, pace=pace, secret=secret, past=past).ending() as it:
         yield it
-    finally:
-        it.heard.open.set()
-        it.stop.set()
-        await it.task
 
 
 @pytest.fixture
@@ -447,7 +397,7 @@ async def test_a_past_that_cannot_be_had_ends_the_source(server: AmiServer) -> N
     async def broken(_: Take) -> None:
         raise RuntimeError("not read")
 
-    pbx = Running(server, past=broken)
+    pbx = start(server, past=broken)
     with pytest.raises(ExceptionGroup) as ended:
         await pbx.task
 
@@ -477,7 +427,7 @@ async def test_while_the_buffer_is_full_nothing_more_is_read(server: AmiServer) 
 async def test_stop_ends_it_whatever_it_does(server: AmiServer, when: str) -> None:
     if when == "connecting":
         await server.go_away()
-    pbx = Running(server, past=SlowPast() if when == "reading the past" else None)
+    pbx = start(server, past=SlowPast() if when == "reading the past" else None)
     if when == "reading the past":
         await until(lambda: server.logins)
     if when == "held back":
@@ -493,14 +443,6 @@ async def test_stop_ends_it_whatever_it_does(server: AmiServer, when: str) -> No
 
 
 async def test_a_secret_with_a_line_end_is_refused_at_start(server: AmiServer) -> None:
-    pbx = Running(server, secret="a\r\nAction: Originate")
+    pbx = start(server, secret="a\r\nAction: Originate")
     with pytest.raises(Misconfigured, match="line end"):
         await pbx.task
-
-
-def test_waits_between_attempts_grow_to_their_most_and_are_drawn() -> None:
-    pace = Pace()
-    most = [delay_s(attempt, pace=pace, draw=1.0) for attempt in (1, 2, 3, 7, 100)]
-
-    assert most == [0.5, 1.0, 2.0, 30.0, 30.0]
-    assert delay_s(7, pace=pace, draw=0.25) == 7.5

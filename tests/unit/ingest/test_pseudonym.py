@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.config import SourceConfig
 from schemas.errors import Misconfigured
-from services.ingest.credentials import KEY_FILE, PSEUDONYM_KEY, pseudonym_key, source_secrets
+from services.ingest.credentials import KEY_FILE, PSEUDONYM_KEY, Secrets, pseudonym_key, source_secrets
 from services.ingest.pseudonym import Pseudonyms
 
 KEY = "sixteen or more characters"
@@ -58,11 +58,17 @@ def test_secrets_of_sources_and_every_fault_at_once(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("from file\n")
     good = [
         SourceConfig(id="a", kind="asterisk_ami", secret_env="A_SECRET"),
-        SourceConfig(id="b", kind="asterisk_ami", secret_file=str(tmp_path / "secret")),
+        SourceConfig(
+            id="b", kind="chatwoot", secret_file=str(tmp_path / "secret"), previous_secret_env="B_OLD"
+        ),
         SourceConfig(id="c", kind="asterisk_ami"),
     ]
-    environ = {"A_SECRET": "from env"}
-    assert source_secrets(good, environ) == {"a": "from env", "b": "from file", "c": ""}
+    environ = {"A_SECRET": "from env", "B_OLD": "old"}
+    assert source_secrets(good, environ) == {
+        "a": Secrets("from env"),
+        "b": Secrets("from file", "old"),
+        "c": Secrets(),
+    }
     bad = [
         SourceConfig(id="d", kind="asterisk_ami", secret_env="D_SECRET"),
         SourceConfig(id="e", kind="asterisk_ami", secret_file=str(tmp_path / "none")),

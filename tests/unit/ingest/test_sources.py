@@ -8,49 +8,40 @@ from prometheus_client import CollectorRegistry
 from schemas.config import SourceConfig
 from services.ingest import sources
 from services.ingest.metrics import Metrics
-from services.ingest.past import Past
-from services.ingest.pseudonym import Pseudonyms
-from services.ingest.publisher import Put
+from services.ingest.report import Report
+from services.ingest.tools import Tools
+from services.runtime.clock import now_ms
 from tests.doubles.event_log import MemoryLog
 from tests.unit.ingest.posts import PSEUDONYMS, entered, taken
 
 SOURCE = SourceConfig(id="brief", kind="http")
 
 
-async def says_one_thing_and_ends(
-    source: SourceConfig,
-    *,
-    put: Put,
-    secret: str,
-    pseudonyms: Pseudonyms,
-    metrics: Metrics,
-    stop: asyncio.Event,
-    past: Past | None,
-) -> None:
-    await put([taken(entered(source=source.id)).event])
+async def says_one_thing_and_ends(source: SourceConfig, tools: Tools) -> None:
+    await tools.put([taken(entered(source=source.id)).event])
+
+
+def tools_of(log: MemoryLog, stop: asyncio.Event) -> Tools:
+    metrics = Metrics(CollectorRegistry(), sources=["brief"])
+    report = Report(SOURCE, metrics=metrics, clock=now_ms)
+    return Tools(put=log.send, send=log.send, pseudonyms=PSEUDONYMS, report=report, stop=stop)
 
 
 async def run(log: MemoryLog, stop: asyncio.Event) -> None:
-    await sources.run(
-        SOURCE,
-        put=log.send,
-        secret="",
-        pseudonyms=PSEUDONYMS,
-        metrics=Metrics(CollectorRegistry(), sources=["brief"]),
-        stop=stop,
-    )
+    await sources.run(SOURCE, tools_of(log, stop))
 
 
 async def test_source_that_ends_by_itself_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sources.ADAPTERS, "http", says_one_thing_and_ends)
+    monkeypatch.setitem(sources.ADAPTERS, "http", sources.Adapter(run=says_one_thing_and_ends))
     log = MemoryLog()
-    with pytest.raises(RuntimeError, match="brief"):
+    with pytest.raises(ExceptionGroup, match="unhandled") as raised:
         await run(log, asyncio.Event())
+    assert "brief ended by itself" in str(raised.value.exceptions[0])
     assert [event.source for event in log.events] == ["brief"]
 
 
 async def test_source_that_was_told_to_end_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sources.ADAPTERS, "http", says_one_thing_and_ends)
+    monkeypatch.setitem(sources.ADAPTERS, "http", sources.Adapter(run=says_one_thing_and_ends))
     stop = asyncio.Event()
     stop.set()
     await run(MemoryLog(), stop)

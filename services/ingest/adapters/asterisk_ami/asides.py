@@ -1,10 +1,10 @@
 """What happens beside the queue to a contact that it delivered: hold and transfer. Pure."""
 
 from schemas.vocabulary import TransferKind
-from services.ingest.adapters.asterisk_ami.facts import Facts
 from services.ingest.adapters.asterisk_ami.frames import Frame
 from services.ingest.adapters.asterisk_ami.visits import SAME_INSTANT_MS, Contacts
 from services.ingest.adapters.asterisk_ami.wire import name_of
+from services.ingest.facts import Facts
 
 _PARTIES = ("TransfereeUniqueid", "OrigTransfererUniqueid", "TransfererUniqueid", "SecondTransfererUniqueid")
 
@@ -28,7 +28,7 @@ class Asides:
         visit = next((each for each in reversed(visits) if each.is_talking), None)
         if visit is not None and visit.is_held is not is_start:
             visit.is_held = is_start
-            self._facts.hold(visit, at_ms, is_start=is_start)
+            self._facts.hold(visit, at_ms, agent=visit.agent, is_start=is_start)
         return True
 
     def blind_transfer(self, frame: Frame, at_ms: int) -> bool:

@@ -7,15 +7,12 @@ it is held until Connect or Hangup of the caller, or for `GRACE_MS`.
 
 from collections.abc import Set
 from functools import partial
-from typing import Protocol
 
 from schemas.config import SourceConfig
-from schemas.vocabulary import EndedBy, OfferEnd, Outcome
+from schemas.vocabulary import Channel, EndedBy, OfferEnd, Outcome
 from services.ingest.adapters.asterisk_ami.agents import Agents
-from services.ingest.adapters.asterisk_ami.facts import Facts
 from services.ingest.adapters.asterisk_ami.frames import Frame
 from services.ingest.adapters.asterisk_ami.talks import Talks
-from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.visits import (
     SAME_INSTANT_MS,
     Attempt,
@@ -24,6 +21,9 @@ from services.ingest.adapters.asterisk_ami.visits import (
     Visit,
 )
 from services.ingest.adapters.asterisk_ami.wire import caller_number, member_of, name_of, whole
+from services.ingest.facts import Facts
+from services.ingest.timers import Timers
+from services.ingest.translated import Pseudonyms
 
 GRACE_MS = 1_000
 """A caller whose channel lives this long after Leave has not hung up. SEMANTICS.md §1."""
@@ -35,12 +35,6 @@ LATE_COMPLETE_MS = 10_000
 """How long after the end of a contact its AgentComplete is waited for."""
 
 _BY = {"caller": EndedBy.CUSTOMER, "agent": EndedBy.AGENT, "transfer": EndedBy.TRANSFER}
-
-
-class Pseudonyms(Protocol):
-    """Who a caller is, without saying who."""
-
-    def of(self, text: str) -> str: ...
 
 
 class Calls:
@@ -86,7 +80,11 @@ class Calls:
         if not contact.is_told:
             contact.is_told = True
             self._facts.created(
-                contact.name, visit.entered_ms, customer=contact.customer, inferred=visit.is_inferred
+                contact.name,
+                visit.entered_ms,
+                channel=Channel.PHONE,
+                customer=contact.customer,
+                inferred=visit.is_inferred,
             )
         visit.is_told = True
         self._facts.entered(visit, visit.entered_ms, inferred=visit.is_inferred)
@@ -142,7 +140,7 @@ class Calls:
         attempt = visit.attempts[leg] = Attempt(leg, member.name, member.interface)
         self.contacts.add_leg(leg, visit)
         self._link(leg, name_of(frame, "DestLinkedid"))
-        self._facts.offered(visit, attempt, at_ms)
+        self._facts.offered(visit, at_ms, agent=attempt.agent, attempt=attempt.leg)
         self._agents.ring(member.name, leg)
         return True
 
@@ -158,7 +156,7 @@ class Calls:
             Attempt(leg, member.name, member.interface),
         )
         self._before_anything_else(visit)
-        self._facts.no_answer(visit, attempt, at_ms)
+        self._facts.no_answer(visit, at_ms, agent=attempt.agent, attempt=attempt.leg)
         self._close(visit, attempt)
         return True
 
@@ -175,7 +173,14 @@ class Calls:
 
     def _end_offer(self, visit: Visit, attempt: Attempt, at_ms: int, *, reason: OfferEnd) -> None:
         gone_ms = attempt.gone_ms if attempt.gone_ms is not None else at_ms
-        self._facts.offer_ended(visit, attempt, min(gone_ms, at_ms), reason=reason)
+        self._facts.offer_ended(  # Asterisk says nothing when an attempt ends so: it is always derived
+            visit,
+            min(gone_ms, at_ms),
+            agent=attempt.agent,
+            attempt=attempt.leg,
+            reason=reason,
+            inferred=True,
+        )
         self._close(visit, attempt)
 
     def _close(self, visit: Visit, attempt: Attempt) -> None:
@@ -245,7 +250,9 @@ class Calls:
         assert at_ms is not None
         self._before_anything_else(visit)
         visit.outcome = outcome
-        self._facts.left(visit, at_ms, outcome=outcome, inferred=outcome is Outcome.UNKNOWN)
+        self._facts.left(
+            visit, at_ms, outcome=outcome, agent=visit.agent, inferred=outcome is Outcome.UNKNOWN
+        )
         reason = OfferEnd.CALLER_LEFT if outcome is Outcome.ABANDONED else OfferEnd.CANCELLED
         for attempt in list(visit.attempts.values()):
             self._end_offer(visit, attempt, at_ms, reason=reason)
@@ -267,7 +274,7 @@ class Calls:
             return
         visit.is_lost = True
         self.tell(visit)
-        self._facts.left(visit, at_ms, outcome=Outcome.UNKNOWN, inferred=True)
+        self._facts.left(visit, at_ms, outcome=Outcome.UNKNOWN, agent=visit.agent, inferred=True)
         for attempt in list(visit.attempts.values()):
             self._end_offer(visit, attempt, at_ms, reason=OfferEnd.CANCELLED)
         self.contacts.end(self.contacts.open(visit.channel))
@@ -288,7 +295,7 @@ class Calls:
         visit.accepted_ms, visit.agent, visit.interface = at_ms, agent, interface
         visit.outcome = Outcome.ANSWERED
         left_ms = visit.leave_ms if visit.leave_ms is not None else at_ms
-        self._facts.left(visit, left_ms, outcome=Outcome.ANSWERED, inferred=inferred)
+        self._facts.left(visit, left_ms, outcome=Outcome.ANSWERED, agent=agent, inferred=inferred)
         self._facts.accepted(visit, at_ms, agent=agent, inferred=inferred)
         self.talks.begin(visit, at_ms, agent=agent)
         for attempt in list(visit.attempts.values()):

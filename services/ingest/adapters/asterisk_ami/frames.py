@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
-from msgspec import Struct
+from services.ingest.translated import Spoiled
 
 MAX_FRAME_BYTES = 64 * 1024
 """Of one frame without its empty line; Asterisk's own stay below 8 KiB."""
@@ -22,15 +22,6 @@ class Fault(StrEnum):
     TOO_LARGE = "frame_too_large"
     UNENDED_LINE = "line_without_end"
     NO_HEADER = "no_header"
-
-
-class Refused(Struct, frozen=True, kw_only=True):
-    """What was not used: why, and how its sender finds it again, without its content."""
-
-    detail: str
-    sha256: str
-    size: int
-    is_too_large: bool = False
 
 
 class Frame:
@@ -81,9 +72,9 @@ class FrameReader:
         self._scanned = 0
         self._half_line_end = b""
         self._skipped: _Skipped | None = None
-        self._refused: list[Refused] = []
+        self._refused: list[Spoiled] = []
 
-    def take_refused(self) -> list[Refused]:
+    def take_refused(self) -> list[Spoiled]:
         """What was skipped since the last time."""
         refused, self._refused = self._refused, []
         return refused
@@ -165,8 +156,8 @@ class _Skipped:
         self._hash.update(more)
         self._size += len(more)
 
-    def end(self) -> Refused:
-        return Refused(
+    def end(self) -> Spoiled:
+        return Spoiled(
             detail=self._fault,
             sha256=self._hash.hexdigest(),
             size=self._size,

@@ -1,33 +1,15 @@
 """A recorded AMI session, translated on its own clock. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
-
-from msgspec import Struct
 
 from schemas.config import SourceConfig
 from schemas.events import SourceEvent
-from schemas.vocabulary import Reason
-from services.ingest.adapters.asterisk_ami.calls import Pseudonyms
 from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader
 from services.ingest.adapters.asterisk_ami.translate import Translator
 from services.ingest.adapters.asterisk_ami.wire import instant_us
+from services.ingest.translated import Pseudonyms, Recording
 
 LONGEST_TIMER_MS = 86_400_000
-
-
-class Recording(Struct, frozen=True, kw_only=True):
-    """`events` in order of the frames; `after` is what timers tell once the recording is over.
-
-    `fault`: why nothing, or not all, could be used; `refused` counts frames that could not be read.
-    """
-
-    events: list[SourceEvent]
-    after: list[SourceEvent]
-    frames: int
-    refused: int
-    dropped: Counter[Reason]
-    fault: str | None
 
 
 def read(chunks: Iterable[bytes], source: SourceConfig, pseudonyms: Pseudonyms) -> Recording:
@@ -39,13 +21,16 @@ def read(chunks: Iterable[bytes], source: SourceConfig, pseudonyms: Pseudonyms) 
     for frame, clock_ms in _timed(frame for chunk in chunks for frame in reader.feed(chunk)):
         events += translator.frame(frame, clock_ms)
         count += 1
+    after = translator.due(clock_ms + LONGEST_TIMER_MS)
+    rest = translator.take_rest()
     return Recording(
         events=events,
-        after=translator.due(clock_ms + LONGEST_TIMER_MS),
-        frames=count,
-        refused=len(reader.take_refused()) + len(translator.take_refused()),
-        dropped=translator.take_dropped(),
-        fault=translator.fault,
+        after=after,
+        payloads=count,
+        refused=len(reader.take_refused()) + len(rest.spoiled),
+        dropped=rest.dropped,
+        fault=rest.fault,
+        unknown=rest.unknown,
     )
 
 

@@ -8,20 +8,18 @@ import asyncio
 import contextlib
 import hashlib
 import time
-from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 
-from schemas.board import DeadLetter
 from schemas.config import SourceConfig
 from schemas.events import SourceEvent
-from schemas.vocabulary import Reason
-from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, Refused, action
+from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, action
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION
 from services.ingest.adapters.asterisk_ami.translate import Translator
-from services.ingest.checking import refuse
-from services.ingest.metrics import Metrics
+from services.ingest.handover import hand_over
+from services.ingest.line import LoginRefused, Lost
 from services.ingest.publisher import Put
+from services.ingest.report import Report
 from services.runtime.clock import now_ms
 
 READ_BYTES = 65_536
@@ -41,22 +39,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     snapshot_s: float = 60.0
     ping_s: float = 5.0
     pong_s: float = 10.0
-    retry_first_s: float = 0.5
-    retry_most_s: float = 30.0
-    refused_s: float = 30.0
     lag_ms: int = 500
-
-
-class Lost(Exception):
-    """The connection is gone; `reason` is a sentence for the log."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-
-
-class LoginRefused(Lost):
-    """Asterisk does not let us in: trying again soon is of no use."""
 
 
 class Session:
@@ -69,26 +52,19 @@ class Session:
         streams: tuple[asyncio.StreamReader, asyncio.StreamWriter],
         translator: Translator,
         put: Put,
-        metrics: Metrics,
+        report: Report,
         pace: Pace,
         recalled: asyncio.Event,
-        on_up: Callable[[], None],
-        on_fault: Callable[[str | None], None],
     ) -> None:
-        """`recalled`: the translator knows what was told before; until then it is given nothing.
-
-        `on_up`: a snapshot is complete; `on_fault`: the translator's fault, after each read.
-        """
+        """`recalled`: the translator knows what was told before; until then it is given nothing."""
         self._source = source
         self._reader, self._writer = streams
         self._frames = FrameReader()
         self._translator = translator
         self._put = put
-        self._metrics = metrics
+        self._report = report
         self._pace = pace
         self._recalled = recalled
-        self._on_up = on_up
-        self._on_fault = on_fault
         self._actions = 0
         self._early: list[Frame] = []
         self._pinged_s: float | None = None
@@ -254,48 +230,16 @@ class Session:
             await self._ask_snapshot()
         if event == "QueueStatusComplete":
             self._snapshot_by_s = None
-            self._on_up()
+            self._report.up()
 
-    async def _hand_on(self, events: Sequence[SourceEvent]) -> None:
-        self._on_fault(self._translator.fault)
-        for reason, n in self._translator.take_dropped().items():
-            self._metrics.count(self._source.id, reason, n)
-        refused = [*self._frames.take_refused(), *self._translator.take_refused()]
-        messages: list[SourceEvent | DeadLetter] = [self._checked(event) for event in events]
-        messages += [self._letter_of(each) for each in refused]
-        if messages:
-            await self._put_in_time(messages)
-
-    async def _put_in_time(self, messages: list[SourceEvent | DeadLetter]) -> None:
+    async def _hand_on(self, events: list[SourceEvent]) -> None:
         """While the buffer is full nothing is read: that time is not Asterisk's silence."""
+        told = self._translator.take_rest()
+        told.events = events
+        told.spoiled = [*self._frames.take_refused(), *told.spoiled]
         start_s = time.monotonic()
-        await self._put(messages)
+        if not await hand_over(told, put=self._put, report=self._report, clock=now_ms):
+            return
         self._heard_s = time.monotonic()
         if self._snapshot_by_s is not None:
             self._snapshot_by_s += self._heard_s - start_s
-
-    def _letter_of(self, refused: Refused) -> DeadLetter:
-        reason = Reason.TOO_LARGE if refused.is_too_large else Reason.INVALID
-        self._metrics.count(self._source.id, reason)
-        return self._letter(reason, refused.detail, sha256=refused.sha256, size=refused.size)
-
-    def _checked(self, event: SourceEvent) -> SourceEvent | DeadLetter:
-        """The event, or a dead letter of it: with the hash of its identity, for no bytes were sent to us."""
-        refused = refuse(event, now_ms=now_ms())
-        if refused is None:
-            return event
-        self._metrics.count(self._source.id, refused.reason)
-        named = f"{event.source}|{event.id}".encode("utf-8", "replace")
-        digest = hashlib.sha256(named).hexdigest()
-        return self._letter(refused.reason, refused.detail, sha256=digest, size=len(named))
-
-    def _letter(self, reason: Reason, detail: str, *, sha256: str, size: int) -> DeadLetter:
-        return DeadLetter(
-            source=self._source.id,
-            reason=reason,
-            detail=detail,
-            sha256=sha256,
-            size=size,
-            received_ms=now_ms(),
-            site=self._source.site,
-        )

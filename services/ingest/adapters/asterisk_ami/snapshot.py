@@ -10,9 +10,9 @@ from functools import partial
 from services.ingest.adapters.asterisk_ami.agents import NOT_IN_USE, Agents
 from services.ingest.adapters.asterisk_ami.calls import GRACE_MS, Calls
 from services.ingest.adapters.asterisk_ami.frames import Frame
-from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.visits import Visit
 from services.ingest.adapters.asterisk_ami.wire import Member, event_of, member_of, name_of
+from services.ingest.timers import Timers
 
 OUR_ACTION = "vigie-"
 """Our actions' ids begin so: their QueueStatus asks for every queue, another's perhaps for one."""

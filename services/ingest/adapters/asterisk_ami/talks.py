@@ -8,9 +8,9 @@ from functools import partial
 from schemas.config import SourceConfig
 from schemas.vocabulary import EndedBy
 from services.ingest.adapters.asterisk_ami.agents import Agent, Agents
-from services.ingest.adapters.asterisk_ami.facts import Facts
-from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.visits import Visit
+from services.ingest.facts import Facts
+from services.ingest.timers import Timers
 
 
 class Talks:
@@ -31,12 +31,12 @@ class Talks:
         visit.talk_ended_ms = at_ms
         agent.calls.discard(visit.segment)
         agent.in_call.discard((visit.raw_queue, visit.interface or ""))
-        self._facts.talk_ended(visit, at_ms, by=by, inferred=inferred)
+        self._facts.talk_ended(visit, at_ms, agent=visit.agent, by=by, inferred=inferred)
         wrap_ms = self._wrap_up_ms(visit)
         if wrap_ms <= 0:
             self._talks[visit.agent].remove(visit)
             return
-        self._facts.wrap_start(visit, at_ms)
+        self._facts.wrap_start(visit, at_ms, agent=visit.agent)
         self._wrap_until(visit, at_ms + wrap_ms, agent)
 
     def go_on(self, visit: Visit) -> None:
@@ -88,7 +88,7 @@ class Talks:
         """Ends by its timer, or when the agent takes the next contact."""
         assert visit.agent is not None
         visit.wrap_ends_ms = None
-        self._facts.wrap_end(visit, at_ms)
+        self._facts.wrap_end(visit, at_ms, agent=visit.agent)
         self._talks[visit.agent].remove(visit)
         self._agents.get(visit.agent).wraps.discard(visit.segment)
 

@@ -5,8 +5,6 @@ with each frame (`received_ms`) and ask by it (`due`, `next_due_ms`); the offset
 kept here. A capture is translated by handing in its own instants. Mapping: SOURCES.md §2.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 from schemas.config import SourceConfig
@@ -14,12 +12,10 @@ from schemas.events import AnyEvent, SourceEvent, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.ingest.adapters.asterisk_ami.agents import Agents
 from services.ingest.adapters.asterisk_ami.asides import Asides
-from services.ingest.adapters.asterisk_ami.calls import Calls, Pseudonyms
-from services.ingest.adapters.asterisk_ami.facts import Facts
-from services.ingest.adapters.asterisk_ami.frames import Frame, Refused
+from services.ingest.adapters.asterisk_ami.calls import Calls
+from services.ingest.adapters.asterisk_ami.frames import Frame
 from services.ingest.adapters.asterisk_ami.resume import Resume
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION, reconcile
-from services.ingest.adapters.asterisk_ami.timers import Timers
 from services.ingest.adapters.asterisk_ami.wire import (
     MEMBER_EVENTS,
     PASSED_OVER,
@@ -30,6 +26,9 @@ from services.ingest.adapters.asterisk_ami.wire import (
     name_of,
     whole,
 )
+from services.ingest.facts import Facts
+from services.ingest.timers import Timers
+from services.ingest.translated import Pseudonyms, Spoiled, Translated, type_name
 
 NO_TIMESTAMP = (
     "the events of this Asterisk carry no Timestamp: set `timestampevents = yes` in [general] of "
@@ -48,19 +47,17 @@ class Translator:
     """One source's frames, in the order in which they came.
 
     `fault` says in one sentence why the source cannot be used, None while it can.
-    `dropped` counts frames of no use to anybody: unknown events, all while there is a fault.
     """
 
     def __init__(self, source: SourceConfig, pseudonyms: Pseudonyms) -> None:
         self.fault: str | None = None
-        self.dropped: Counter[Reason] = Counter()
+        self._rest = Translated()
         self._facts = Facts(source)
         self._timers = Timers()
         self._agents = Agents(lambda queue: source.map.get(queue, queue))
         self._calls = Calls(source, pseudonyms, facts=self._facts, timers=self._timers, agents=self._agents)
         self._resume = Resume(calls=self._calls, agents=self._agents)
         self._handlers = self._table()
-        self._refused: list[Refused] = []
         self._seen: dict[int, None] = {}
         self._rows: list[Frame] = []
         self._offset_ms = 0
@@ -97,9 +94,10 @@ class Translator:
         if at_us is not None:
             self._advance(at_us // 1000, received_ms)
         if handler is not None:
+            self._rest.types[event] += 1
             self._handle(handler, frame, at_us)
         elif event and event not in PASSED_OVER:
-            self.dropped[Reason.UNKNOWN_TYPE] += 1
+            self._rest.unknown[type_name(event)] += 1
         return self._facts.take()
 
     def due(self, now_ms: int, *, lag_ms: int = 0) -> list[SourceEvent]:
@@ -144,15 +142,11 @@ class Translator:
         self._facts.heartbeat(at_us)
         return self._facts.take()
 
-    def take_refused(self) -> list[Refused]:
-        """Frames of known events that could not be read, since the last time."""
-        refused, self._refused = self._refused, []
-        return refused
-
-    def take_dropped(self) -> Counter[Reason]:
-        """How many frames were dropped since the last time."""
-        dropped, self.dropped = self.dropped, Counter()
-        return dropped
+    def take_rest(self) -> Translated:
+        """Everything but events since the last time: counts, frames that could not be read, the fault."""
+        rest, self._rest = self._rest, Translated()
+        rest.fault = self.fault
+        return rest
 
     def reconnected(self) -> None:
         """Frames may have been missed: half a snapshot is dropped, and which channels live is not known."""
@@ -187,11 +181,11 @@ class Translator:
     def _handle(self, handler: Handler, frame: Frame, at_us: int | None) -> None:
         if at_us is None:
             self.fault = NO_TIMESTAMP
-            self.dropped[Reason.INVALID] += 1
+            self._rest.dropped[Reason.INVALID] += 1
             return
         self.fault = None
         if not handler(frame, at_us // 1000):
-            self._refused.append(_refusal(frame))
+            self._rest.spoiled.append(_spoiled(frame))
         self._tell_agents(at_us, inferred=False)
 
     def _member_changed(self, frame: Frame, _at_ms: int) -> bool:
@@ -257,13 +251,10 @@ class Translator:
 
     def _tell_agents(self, at_us: int, *, inferred: bool) -> None:
         for agent, now in self._agents.changed():
-            self._facts.agent_state(agent.name, now, at_us, inferred=inferred)
+            state, reason, queues = now
+            self._facts.agent_state(agent.name, state, at_us, reason=reason, queues=queues, inferred=inferred)
 
 
-def _refusal(frame: Frame) -> Refused:
+def _spoiled(frame: Frame) -> Spoiled:
     raw = frame.raw.encode("utf-8", "replace")
-    return Refused(
-        detail=f"{event_of(frame)}: a field that names what it is about is missing",
-        sha256=hashlib.sha256(raw).hexdigest(),
-        size=len(raw),
-    )
+    return Spoiled.of(raw, f"{event_of(frame)}: a field that names what it is about is missing")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from schemas.vocabulary import Outcome
-from services.ingest.adapters.asterisk_ami.wire import fit
+from services.ingest.names import fit
 
 MAX_CONTACTS = 50_000
 MAX_ENDED = 2_000

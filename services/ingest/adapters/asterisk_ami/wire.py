@@ -4,12 +4,12 @@ Asterisk 12 and 13 renamed events and fields; snapshots call a member `Name`/`Lo
 say `MemberName`/`Interface` (SOURCES.md §2).
 """
 
-import hashlib
 import re
 
 from msgspec import Struct
 
 from services.ingest.adapters.asterisk_ami.frames import Frame
+from services.ingest.names import fit
 
 RENAMED = {"Join": "QueueCallerJoin", "Leave": "QueueCallerLeave", "QueueMemberPaused": "QueueMemberPause"}
 """Before Asterisk 12 → since."""
@@ -31,8 +31,6 @@ PASSED_OVER = frozenset(
 )
 """Events that say nothing a figure needs. Others that are not handled are counted as unknown."""
 
-MAX_NAME = 256
-_UNFIT = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 _INSTANT = re.compile(r"(\d{1,12})\.(\d{1,6})", re.ASCII)
 
 
@@ -71,16 +69,6 @@ def whole(frame: Frame, *keys: str) -> int | None:
 def name_of(frame: Frame, *keys: str) -> str:
     """The first of `keys` that holds something, fit to be a name; "" when none does."""
     return next((fit(text) for key in keys if (text := frame.get(key).strip())), "")
-
-
-def fit(text: str) -> str:
-    """`text` as a name that may travel: no control characters, 256 characters at most, still distinct."""
-    if _UNFIT.search(text):
-        text = _UNFIT.sub("\ufffd", text)
-    if len(text) <= MAX_NAME:
-        return text
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-    return f"{text[: MAX_NAME - 33]}~{digest}"
 
 
 def member_of(frame: Frame) -> Member | None:

@@ -612,7 +612,7 @@ def test_events_without_a_timestamp_are_refused_with_what_to_do() -> None:
     assert story.events == []
     assert fault == NO_TIMESTAMP
     assert "timestampevents = yes" in fault
-    assert story.translator.take_dropped() == {Reason.INVALID: 1}
+    assert story.translator.take_rest().dropped == {Reason.INVALID: 1}
 
     story.join(5)
     assert story.translator.fault is None
@@ -644,7 +644,7 @@ def test_a_timestamp_that_is_none_is_as_none(stamp: str) -> None:
 def test_a_known_event_that_names_too_little_is_refused(event: str, headers: dict[str, object]) -> None:
     story = Story()
     story.tell(event, 1, **headers)
-    (refused,) = story.translator.take_refused()
+    (refused,) = story.translator.take_rest().spoiled
 
     assert story.events == []
     assert refused.detail.startswith(event)
@@ -656,7 +656,7 @@ def test_unknown_events_are_counted_and_dropped() -> None:
     story.tell("VarSet", 1, Variable="a")
     story.tell("SomethingNew", 1, Queue="support")
 
-    assert story.translator.take_dropped() == {Reason.UNKNOWN_TYPE: 1}
+    assert story.translator.take_rest().unknown == {"SomethingNew": 1}
 
 
 def test_names_that_may_not_travel_are_made_fit() -> None:
