@@ -9,6 +9,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from schemas.board import DeadLetter
+from schemas.vocabulary import Freshness
 
 
 class SourceState(StrEnum):
@@ -55,3 +56,50 @@ class SourceStatus(Struct, frozen=True, kw_only=True):
     is_open: bool = False
     dead_letters: int = 0
     letters: list[DeadLetter] = []
+
+
+class SourceInstance(Struct, frozen=True, kw_only=True):
+    """One ingest process's part in a source. `age_ms`: how old what it said is."""
+
+    instance: str
+    state: SourceState
+    reason: str | None
+    connected_ms: int | None
+    since_ms: int
+    age_ms: int
+
+
+class SourceView(Struct, frozen=True, kw_only=True):
+    """One source for the source panel: what every ingest process says of it, added up, and what the board
+    has heard of it.
+
+    `state` null: no ingest process has it (it only posts events, or ingest does not run); then the counts
+    are null as well. `connected_ms`: since when the first of them is connected. `freshness`, `age_ms`,
+    `heard_ms`, `skew_ms`: as on the board; null where it has not been heard. `since_ms`: from when on is
+    counted.
+    """
+
+    source: str
+    site: str
+    kind: str
+    label: str | None = None
+    state: SourceState | None = None
+    reason: str | None = None
+    freshness: Freshness = Freshness.UNKNOWN
+    age_ms: int | None = None
+    heard_ms: int | None = None
+    skew_ms: int | None = None
+    connected_ms: int | None = None
+    since_ms: int | None = None
+    event_ms: int | None = None
+    received_ms: int | None = None
+    reconnects: int | None = None
+    events: int | None = None
+    types: dict[str, int] | None = None
+    unknown: dict[str, int] | None = None
+    outcomes: dict[str, int] | None = None
+    unsigned: dict[str, int] | None = None
+    is_open: bool = False
+    dead_letters: int | None = None
+    letters: list[DeadLetter] = []
+    instances: list[SourceInstance] = []

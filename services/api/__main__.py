@@ -17,6 +17,7 @@ from services.api.deliveries import Deliveries
 from services.api.guard import refuse_exposure
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector, Metrics
+from services.api.sources import Sources
 from services.runtime.clock import now_ms
 from services.runtime.keys import keyring
 from services.runtime.options import Options
@@ -37,12 +38,14 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     command_log = KafkaCommandLog(options.kafka)
     commands = Commands(command_log, clock=now_ms)
     deliveries = Deliveries()
+    sources = Sources()
     consumer = Consumer(
         options.kafka,
         board,
         hub=hub,
         commands=commands,
         deliveries=deliveries,
+        sources=sources,
         metrics=metrics,
         clock=now_ms,
     )
@@ -51,6 +54,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         hub,
         commands=commands,
         deliveries=deliveries,
+        sources=sources,
         readiness=consumer,
         metrics=metrics,
         config=options.config,

@@ -25,6 +25,7 @@ from services.api.hub import Hub
 from services.api.metrics import Metrics
 from services.api.openapi import Api
 from services.api.routes import Readiness
+from services.api.sources import Sources
 from services.runtime.keys import ANYBODY, Denied, keyring
 
 HERE = Path(__file__).parent
@@ -39,6 +40,7 @@ def create_app(
     *,
     commands: Commands,
     deliveries: Deliveries,
+    sources: Sources,
     readiness: Readiness,
     metrics: Metrics,
     config: Config,
@@ -58,6 +60,7 @@ def create_app(
     app.include_router(routes.board_routes(board, hub, config, clock=clock))
     app.include_router(routes.action_routes(board, commands))
     app.include_router(routes.delivery_routes(board, deliveries))
+    app.include_router(routes.source_routes(board, sources, clock=clock))
     app.include_router(routes.operations_routes(readiness, metrics))
     app.add_route("/asyncapi.yaml", _socket_contract, methods=["GET", "HEAD"], include_in_schema=False)
     app.add_route("/docs", _page(DOCS, "index.html"), methods=["GET", "HEAD"], include_in_schema=False)

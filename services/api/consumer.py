@@ -1,9 +1,9 @@
-"""Reads `vigie.snapshots`, `vigie.alerts` and `vigie.deliveries`: a replica needs nothing but the log.
+"""Reads what the api shows from the log: rows, alerts, deliveries, sources. A replica needs nothing else.
 
 No consumer group: every replica reads every partition. Rows from the beginning to the end first
-(then the board is loaded), alerts from the end, since the site rows carry those that matter, and of
-the deliveries those of the last alerts. When the broker is away the board stays as it is and grows
-stale by itself (SEMANTICS.md §6).
+(then the board is loaded), alerts from the end, since the site rows carry those that matter, of the
+deliveries those of the last alerts, and all that is there of the sources. When the broker is away the
+board stays as it is and grows stale by itself (SEMANTICS.md §6).
 """
 
 import asyncio
@@ -17,12 +17,13 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from schemas import codec
 from schemas.errors import InvalidMessage, Unavailable
-from schemas.topics import ALERTS, DELIVERIES, SNAPSHOTS
+from schemas.topics import ALERTS, DELIVERIES, SNAPSHOTS, SOURCES
 from services.api.board import Board
 from services.api.commands import Commands
 from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import Metrics
+from services.api.sources import Sources
 from services.runtime.kafka import Kafka, client
 from services.runtime.kafka_trouble import reason
 
@@ -53,6 +54,7 @@ class Consumer:
         hub: Hub,
         commands: Commands,
         deliveries: Deliveries,
+        sources: Sources,
         metrics: Metrics,
         clock: Callable[[], int],
     ) -> None:
@@ -61,6 +63,7 @@ class Consumer:
         self._hub = hub
         self._commands = commands
         self._deliveries = deliveries
+        self._sources = sources
         self._metrics = metrics
         self._clock = clock
         self._positions: dict[TopicPartition, int] = {}
@@ -91,11 +94,12 @@ class Consumer:
 
     @contextlib.asynccontextmanager
     async def _connected(self) -> Any:
-        """A consumer of all partitions of the three topics, placed where reading goes on."""
+        """A consumer of all partitions of these topics, placed where reading goes on."""
         consumer = AIOKafkaConsumer(
             SNAPSHOTS.name,
             ALERTS.name,
             DELIVERIES.name,
+            SOURCES.name,
             **client(self._kafka),
             client_id="vigie-api",
             group_id=None,
@@ -117,11 +121,12 @@ class Consumer:
 
     async def _place(self, consumer: Any) -> None:
         """Rows from the beginning, alerts from the end; all from where we were if we have been there."""
-        rows, alerts, told = (_partitions(consumer, topic.name) for topic in (SNAPSHOTS, ALERTS, DELIVERIES))
+        topics = (SNAPSHOTS, ALERTS, DELIVERIES, SOURCES)
+        rows, alerts, told, sources = (_partitions(consumer, topic.name) for topic in topics)
         consumer.unsubscribe()  # it subscribed to learn the partitions; assigned ones stay as they are
-        consumer.assign([*rows, *alerts, *told])
-        ends = await consumer.end_offsets([*rows, *alerts, *told])
-        starts = await consumer.beginning_offsets([*rows, *told])
+        consumer.assign([*rows, *alerts, *told, *sources])
+        ends = await consumer.end_offsets([*rows, *alerts, *told, *sources])
+        starts = await consumer.beginning_offsets([*rows, *told, *sources])
         starts |= {part: max(starts[part], ends[part] - DELIVERIES_READ) for part in told}
         starts |= {part: ends[part] for part in alerts}
         for part, start in starts.items():
@@ -186,6 +191,9 @@ class Consumer:
             return
         if record.topic == DELIVERIES.name:
             self._deliveries.apply(codec.decode_delivery(record.value or b""))
+            return
+        if record.topic == SOURCES.name:
+            self._sources.apply(codec.decode_source(record.value or b""))
             return
         key = codec.decode_key(record.key or b"")
         row = None if record.value is None else codec.decode_row(key[0] if key else "", record.value)

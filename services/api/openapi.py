@@ -13,6 +13,7 @@ from schemas.board import AgentRow, Alert, QueueRow, SiteRow
 from schemas.config import FlapConfig, RuleConfig
 from schemas.definitions import Definition, ServiceLevelFormula
 from schemas.deliveries import Delivery
+from schemas.sources import SourceView
 from services.api.commands import Action, Snooze
 from services.api.sign_in import COOKIE
 from services.api.wire import LEFT_OUT
@@ -85,7 +86,8 @@ def components() -> dict[str, Any]:
     """Every schema that the contract names."""
     structs = (QueueRow, SiteRow, AgentRow, Alert, Definition, ServiceLevelFormula, RuleConfig, FlapConfig)
     _, found = msgspec.json.schema_components(
-        [*structs, Delivery, Action, Snooze, Error, Health], ref_template="#/components/schemas/{name}"
+        [*structs, Delivery, SourceView, Action, Snooze, Error, Health],
+        ref_template="#/components/schemas/{name}",
     )
     for struct, names in LEFT_OUT.items():
         _leave_out(found[struct.__name__], names)
@@ -107,6 +109,7 @@ def components() -> dict[str, Any]:
     found["AlertWithDeliveries"] = {
         "allOf": [ref("Alert"), object_of({"deliveries": list_of("Delivery")})],
     }
+    found["Sources"] = object_of({"sources": list_of("SourceView")})
     found["Definitions"] = object_of(
         {"definitions": list_of("Definition"), "service_levels": list_of("ServiceLevelFormula")}
     )

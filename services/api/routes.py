@@ -23,6 +23,7 @@ from services.api.hub import Hub
 from services.api.live import view
 from services.api.metrics import Metrics
 from services.api.openapi import answers
+from services.api.sources import Sources
 
 MAX_BODY = 16 * 1024
 _NO_ALERT = "no alert has this alert_id"
@@ -133,6 +134,18 @@ def delivery_routes(board: Board, deliveries: Deliveries) -> APIRouter:
     )
     async def read_alert(alert_id: str) -> Response:
         return json(wire.alert_with_deliveries_text(_known(board, alert_id), deliveries.of(alert_id)))
+
+    return router
+
+
+def source_routes(board: Board, sources: Sources, *, clock: Callable[[], int]) -> APIRouter:
+    """Where everything comes from."""
+    router = APIRouter(prefix="/api/v1", tags=["board"])
+
+    @router.get("/sources", responses=answers("Sources"), summary="Sources, and how each stands")
+    async def read_sources(request: Request, site: Site = None) -> Response:
+        views = sources.views(board, _view(request, site), clock())
+        return json(codec.encode({"sources": views}).decode())
 
     return router
 

@@ -9,6 +9,7 @@ import jsonschema  # type: ignore[import-untyped] # its stubs are not in the loc
 import pytest
 from msgspec.structs import replace
 
+from schemas import codec
 from schemas.board import Alert
 from schemas.config import Config, HttpConfig, SourceConfig
 from schemas.deliveries import DeliveryState
@@ -22,6 +23,7 @@ ID = alert().alert_id
 ACKNOWLEDGE = f"/api/v1/alerts/{ID}/acknowledge"
 SNOOZE = f"/api/v1/alerts/{ID}/snooze"
 RESOLVE = f"/api/v1/alerts/{ID}/resolve"
+STATUS = Path("schemas/examples/board/source_status.json").read_bytes()
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ async def contract_of(http: httpx.AsyncClient, name: str) -> dict[str, Any]:
         (f"/api/v1/alerts/{ID}", "AlertWithDeliveries"),
         ("/api/v1/definitions", "Definitions"),
         ("/api/v1/rules", "Rules"),
+        ("/api/v1/sources", "Sources"),
         ("/health/ready", "Health"),
     ],
 )
@@ -222,6 +225,7 @@ async def test_the_contract_names_every_path(http: httpx.AsyncClient) -> None:
         "/api/v1/alerts/{alert_id}/resolve",
         "/api/v1/definitions",
         "/api/v1/rules",
+        "/api/v1/sources",
         "/health/live",
         "/health/ready",
         "/metrics",
@@ -418,3 +422,18 @@ def _references(value: Any) -> list[str]:
     if isinstance(value, list):
         return [found for inner in value for found in _references(inner)]
     return []
+
+
+async def test_sources_of_a_site(api: ServedApi, http: httpx.AsyncClient) -> None:
+    api.sources.apply(replace(codec.decode_source(STATUS), as_of_ms=NOW))
+    answer = (await http.get("/api/v1/sources?site=paris")).json()
+
+    jsonschema.validate(answer, await contract_of(http, "Sources"))
+    assert [(each["source"], each["state"]) for each in answer["sources"]] == [
+        ("crm", "listening"),
+        ("pbx1", None),
+    ]
+    assert answer["sources"][0]["letters"][0]["detail"] == "message_created: conversation: missing"
+    assert [each["source"] for each in (await http.get("/api/v1/sources?site=lyon")).json()["sources"]] == [
+        "pbx1"
+    ]

@@ -20,6 +20,7 @@ from services.api.commands import Commands
 from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector, Metrics
+from services.api.sources import Sources
 from services.runtime.clock import now_ms
 from services.runtime.process import serve
 from tests.doubles.command_log import MemoryCommandLog
@@ -50,6 +51,7 @@ class ServedApi:
         self.commands = Commands(self.log, clock=clock, answer_s=answer_s)
         self.log.answered = self.put_alert
         self.deliveries = Deliveries()
+        self.sources = Sources()
         self.missing_parts: list[str] = []
         self.address = ""
         self.app: ASGIApp = create_app(
@@ -57,6 +59,7 @@ class ServedApi:
             self.hub,
             commands=self.commands,
             deliveries=self.deliveries,
+            sources=self.sources,
             readiness=self,
             metrics=self.metrics,
             config=config or Config(),

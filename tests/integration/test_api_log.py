@@ -24,6 +24,7 @@ from services.api.consumer import Consumer
 from services.api.deliveries import Deliveries
 from services.api.hub import Hub
 from services.api.metrics import Metrics
+from services.api.sources import Sources
 from services.cli.broker import EmbeddedBroker
 from services.runtime.clock import now_ms
 from tests.unit.api.rows import alert, queue_row, site_row
@@ -42,12 +43,14 @@ class Replica:
         self.metrics = Metrics(CollectorRegistry())
         self.hub = Hub(self.board, epoch="e", clock=now_ms)
         self.deliveries = Deliveries()
+        self.sources = Sources()
         self.consumer = Consumer(
             bootstrap,
             self.board,
             hub=self.hub,
             commands=self.commands,
             deliveries=self.deliveries,
+            sources=self.sources,
             metrics=self.metrics,
             clock=now_ms,
         )
