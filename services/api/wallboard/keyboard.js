@@ -80,7 +80,7 @@ export function alertMeant(focused, alertsOfQueue) {
 }
 
 /** Single keys. `areOn()` says whether the person wants them. */
-export function listen({ areOn, onWindow, onTake, onSnooze, onHelp }) {
+export function listen({ areOn, onWindow, onTake, onSnooze, onSources, onHelp }) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || !areOn()) return;
     if (event.target.closest?.(FIELD) || document.querySelector("dialog[open]")) return;
@@ -89,6 +89,7 @@ export function listen({ areOn, onWindow, onTake, onSnooze, onHelp }) {
     if (window) onWindow(window);
     else if (key === "a") onTake(document.activeElement);
     else if (key === "r") onSnooze(document.activeElement);
+    else if (key === "s") onSources();
     else if (key === "?") onHelp();
     else return;
     event.preventDefault();

@@ -16,6 +16,7 @@ import { CUT_AFTER_MS, linkState, RECONNECTING_AFTER_MS } from "./model.js";
 import { layoutFor, parse, socketUrl, withParameter } from "./options.js";
 import { Rules } from "./rules.js";
 import { Live } from "./socket.js";
+import { SourcesPanel } from "./sources.js";
 import { SNOOZE_MINUTES, Strip } from "./strip.js";
 import { stripLines, subjectOf } from "./strip_text.js";
 import { TEXTS } from "./texts.js";
@@ -46,6 +47,7 @@ const chooseDialog = new ChooseDialog(nodes, {
   wanted: options.queues,
   onChosen: (queues) => location.assign(withParameter(location.search, "queues", queues.join(","))),
 });
+const sourcesPanel = new SourcesPanel(nodes, { read: readSources, context: contextNow });
 const announcer = new Announcer({ alert: nodes["spoken-alert"], status: nodes["spoken-status"] });
 const roving = new Roving(nodes["queue-list"]);
 const commands = new Commands({ post: postJson, onAlert: hearAlert, onChange: renderSoon });
@@ -98,6 +100,14 @@ async function closeAlert(alertId) {
   if (!alertId || !board.alerts.has(alertId)) return;
   const by = await nameDialog.name();
   if (by) await commands.resolve(alertId, by, texts);
+}
+
+async function readSources() {
+  const url = new URL("api/v1/sources", document.baseURI);
+  if (options.site) url.searchParams.set("site", options.site);
+  const answer = await fetch(url, { credentials: "same-origin" });
+  if (!answer.ok) throw new Error(`sources: ${answer.status}`);
+  return answer.json();
 }
 
 function chooseWindow(window) {
@@ -208,12 +218,13 @@ function tick() {
 }
 
 document.documentElement.lang = lang;
-for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog, rules]) part.label({ texts, lang });
+for (const part of [header, wall, band, nameDialog, helpDialog, chooseDialog, rules, sourcesPanel]) part.label({ texts, lang });
 listen({
   areOn: () => helpDialog.keysAreOn,
   onWindow: chooseWindow,
   onTake: (focused) => takeInHand(alertMeant(focused, inStates("firing", "snoozed"))),
   onSnooze: (focused) => snooze(alertMeant(focused, inStates("firing", "acknowledged")), SNOOZE_MINUTES),
+  onSources: () => sourcesPanel.open(),
   onHelp: () => helpDialog.open(),
 });
 hidePointerWhenIdle(document.body);
