@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, disable_created_metrics
 
 from services.ingest import heartbeats, past, sources, statuses
 from services.ingest.admission import Admission
-from services.ingest.credentials import pseudonym_key, source_secrets
+from services.ingest.credentials import pseudonym_key, signers, source_secrets
 from services.ingest.http import create_app
 from services.ingest.intake import Door
 from services.ingest.metrics import Metrics
@@ -41,7 +41,12 @@ async def main(options: Options, stop: asyncio.Event) -> None:
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
     publisher = Publisher(options.kafka, metrics=metrics)
-    door = Door(pseudonyms=pseudonyms, admission=Admission(frozenset(site.id for site in config.sites)))
+    signing = signers(config.sources, secrets)
+    door = Door(
+        pseudonyms=pseudonyms,
+        admission=Admission(frozenset(site.id for site in config.sites)),
+        signing=frozenset(signer.source for signer in signing),
+    )
     tools = {
         source.id: Tools(
             put=publisher.put,
@@ -73,6 +78,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         clock=now_ms,
         keys=keyring(config.auth),
         address=config.http.ingest,
+        signers=signing,
         webhooks={
             id_: hook.endpoint(publisher=publisher, metrics=metrics)
             for id_, hook in hooks.items()

@@ -5,7 +5,7 @@ From the environment or from files, never from the settings file, never into a l
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import structlog
@@ -13,7 +13,8 @@ from msgspec import Struct
 
 from schemas.config import SourceConfig
 from schemas.errors import Misconfigured
-from services.runtime.secrets import NoSecret, read, read_named
+from services.ingest.standard_webhooks import Signer
+from services.runtime.secrets import NoSecret, read, read_named, webhook_key
 
 PSEUDONYM_KEY = "VIGIE_PSEUDONYM_KEY"
 MIN_KEY_CHARACTERS = 16
@@ -56,6 +57,25 @@ def source_secrets(sources: list[SourceConfig], environ: Mapping[str, str]) -> d
             found[source.id] = _read(source, environ)
         except NoSecret as error:
             faults.append(f"[[sources]] {source.id}: {error.field}: {error.detail}")
+    if faults:
+        raise Misconfigured(*faults)
+    return found
+
+
+def signers(sources: Iterable[SourceConfig], secrets_of: Mapping[str, Secrets]) -> list[Signer]:
+    """The sources that sign the events they post. Raises `Misconfigured` with every secret that is none."""
+    found: list[Signer] = []
+    faults: list[str] = []
+    for source in sources:
+        secret = secrets_of[source.id]
+        if source.kind != "http" or not secret.now:
+            continue
+        try:
+            keys = [webhook_key(text) for text in (secret.now, secret.previous) if text]
+        except ValueError as error:
+            faults.append(f"[[sources]] {source.id}: the signing secret {error}")
+        else:
+            found.append(Signer(source.id, source.site, keys))
     if faults:
         raise Misconfigured(*faults)
     return found

@@ -3,7 +3,7 @@
 What a posted body means is `intake.py`'s matter, what a webhook means that of its source's adapter.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse
@@ -17,6 +17,8 @@ from services.ingest.cloudevents import Mode, mode_of
 from services.ingest.intake import Door
 from services.ingest.metrics import HTTP, Metrics
 from services.ingest.posting import Answer, Body, Bounds, Endpoint, Known, Log, RawHeaders, refused, respond
+from services.ingest.receiving import Unsigned
+from services.ingest.standard_webhooks import Signer, is_signed, signer_of
 from services.ingest.webhooks import PATH as WEBHOOKS_PATH
 from services.runtime.keys import ANYBODY, WRITES, Denial, Denied, Holder, Keyring, bearer, refuse_scrape
 
@@ -33,12 +35,16 @@ def create_app(
     keys: Keyring | None = None,
     address: str = "127.0.0.1:8081",
     webhooks: Mapping[str, ASGIApp] | None = None,
+    signers: Sequence[Signer] = (),
 ) -> FastAPI:
     """The whole of ingest's HTTP, around its collaborators. `clock` gives epoch milliseconds.
 
     `keys` None: none is asked for. `address`: where ingest listens. `webhooks`: by source id.
+    `signers`: sources that sign the events they post.
     """
-    taker = EventsTaker(publisher=publisher, door=door, metrics=metrics, clock=clock, keys=keys)
+    taker = EventsTaker(
+        publisher=publisher, door=door, metrics=metrics, clock=clock, keys=keys, signers=signers
+    )
     events = Endpoint(taker, publisher=publisher, clock=clock, bounds=bounds)
     app = _App(events, webhooks or {})
     document = openapi.document()
@@ -108,8 +114,10 @@ class EventsTaker:
         metrics: Metrics,
         clock: Callable[[], int],
         keys: Keyring | None,
+        signers: Sequence[Signer],
     ) -> None:
         self._keys = keys
+        self._signers = signers
         self._publisher = publisher
         self._door = door
         self._metrics = metrics
@@ -120,25 +128,37 @@ class EventsTaker:
         }
 
     def refuse(self, headers: RawHeaders, known: Known) -> Answer | None:
-        sender = self._admit(known)
-        if isinstance(sender, Denied):
-            self._metrics.refused(sender.reason)
-            return _denied(sender)
+        if not self._is_to_be_verified(known):
+            sender = self._admit(known)
+            if isinstance(sender, Denied):
+                self._metrics.refused(sender.reason)
+                return _denied(sender)
         if _mode(known) is None:
             return refused(415, openapi.MEDIA_TYPES)
         return None
 
     async def take(self, headers: RawHeaders, known: Known, body: bytes, query: bytes) -> Answer:
         """Answers once the log has everything. Raises `Unavailable`; then nothing is counted."""
-        sender, mode = self._admit(known), _mode(known)
-        assert isinstance(sender, Holder)  # `refuse` has let it pass
-        assert mode is not None
-        intake = self._door.take(mode, headers, body, now_ms=self._clock(), sender=sender)
+        mode, now_ms = _mode(known), self._clock()
+        assert mode is not None  # `refuse` has let it pass
+        if self._is_to_be_verified(known):
+            signer = signer_of(self._signers, known, body, now_ms=now_ms)
+            if isinstance(signer, Unsigned):
+                self._metrics.unsigned(HTTP, signer)
+                return refused(401, f"{signer}: compare the secret with that of [[sources]]")
+            holder, name = Holder(signer.source, "ingest", frozenset({signer.site})), signer.source
+            intake = self._door.take(mode, headers, body, now_ms=now_ms, sender=holder, signer=name)
+        else:
+            sender = self._admit(known)
+            assert isinstance(sender, Holder)
+            intake = self._door.take(mode, headers, body, now_ms=now_ms, sender=sender)
         await self._publisher.send([*intake.events, *intake.letters])
         for (source, reason), n in intake.outcomes.items():
             self._metrics.count(source, reason, n)
         for name, n in intake.ignored.items():
             self._metrics.fields_ignored.labels(name).inc(n)
+        for source, n in intake.unsigned.items():
+            self._metrics.unsigned(source, Unsigned.MISSING, n)
         return Answer(status=intake.status, body=Body(accepted=len(intake.events), rejected=intake.rejected))
 
     def too_large(self) -> tuple[str | None, str | None]:
@@ -148,6 +168,10 @@ class EventsTaker:
     def answered(self, status: int, seconds: float) -> None:
         self._statuses[status].inc()
         self._metrics.request_seconds.observe(seconds)
+
+    def _is_to_be_verified(self, known: Known) -> bool:
+        """A signature is as good as a key, and is looked at instead of one once the body is there."""
+        return bool(self._signers) and is_signed(known)
 
     def _admit(self, known: Known) -> Holder | Denied:
         """Who sends this. Without keys no web page may: it could let its name resolve to this machine."""

@@ -44,9 +44,15 @@ class Rejected(Struct, frozen=True, kw_only=True):
 
 
 class Intake(Struct, kw_only=True):
-    """`ignored`: fields of data in no row, by event name. `refusal`: the status when nothing is taken."""
+    """`ignored`: fields of data in no row, by event name. `refusal`: the status when nothing is taken.
+
+    `signer`: the source that signed the body, None where nobody did. `unsigned`: events of sources that
+    sign, in a body that was not; by source.
+    """
 
     sender: Holder = ANYBODY
+    signer: str | None = None
+    unsigned: Counter[str] = msgspec.field(default_factory=Counter)
     refusal: int = 400
     events: list[SourceEvent] = []
     rejected: list[Rejected] = []
@@ -59,24 +65,34 @@ class Intake(Struct, kw_only=True):
         """The HTTP answer, once the log has the events."""
         if self.events or not self.rejected:
             return 202
+        if self.unsigned.total() == len(self.rejected):
+            return 401
         is_forbidden = all(line.reason is Reason.NOT_ALLOWED for line in self.rejected)
         return 403 if is_forbidden else self.refusal
 
 
 class Door(Struct, frozen=True, kw_only=True):
-    """What reading a body leans on."""
+    """What reading a body leans on. `signing`: sources that sign what they post."""
 
     pseudonyms: Pseudonyms
     admission: Admission
+    signing: frozenset[str] = frozenset()
 
     def take(
-        self, mode: Mode, headers: Headers, body: bytes, *, now_ms: int, sender: Holder = ANYBODY
+        self,
+        mode: Mode,
+        headers: Headers,
+        body: bytes,
+        *,
+        now_ms: int,
+        sender: Holder = ANYBODY,
+        signer: str | None = None,
     ) -> Intake:
         """Reads every event of the body; one that is refused spoils no other.
 
         Events of sites that the sender's key is not for are refused, whether there is such a site or not.
         """
-        intake = Intake(sender=sender)
+        intake = Intake(sender=sender, signer=signer)
         if mode is Mode.BATCH:
             self._take_batch(intake, body, now_ms)
         elif len(body) > EVENT_BYTES:
@@ -120,13 +136,28 @@ class Door(Struct, frozen=True, kw_only=True):
     ) -> None:
         if isinstance(outcome, Refused):
             return _reject(intake, index, outcome, entry, now_ms=now_ms)
-        refused = _refuse_site(intake.sender, outcome.event) or self.admission.refuse(outcome.event)
+        refused = (
+            self._refuse_name(intake, outcome.event)
+            or _refuse_site(intake.sender, outcome.event)
+            or self.admission.refuse(outcome.event)
+        )
         if refused is not None:
             return _reject(intake, index, refused, entry, now_ms=now_ms)
         intake.events.append(outcome.event)
         intake.outcomes[outcome.event.source, Reason.ACCEPTED] += 1
         if outcome.ignored:
             intake.ignored[outcome.kind] += outcome.ignored
+        return None
+
+    def _refuse_name(self, intake: Intake, event: SourceEvent) -> Refused | None:
+        """Who signs may speak in no other name, and nobody else in that of a source that signs."""
+        if intake.signer == event.source:
+            return None
+        if intake.signer is not None:
+            return _not_allowed(event, "source: the body is signed by another source")
+        if event.source in self.signing:
+            intake.unsigned[event.source] += 1
+            return _not_allowed(event, "source: what it posts must be signed (webhook-signature)")
         return None
 
 
@@ -146,7 +177,10 @@ def dead_letter(refused: Refused, *, sha256: str, size: int, now_ms: int) -> Dea
 def _refuse_site(sender: Holder, event: SourceEvent) -> Refused | None:
     if sender.covers(event.site):
         return None
-    detail = "site: this key is not for it"
+    return _not_allowed(event, "site: this key is not for it")
+
+
+def _not_allowed(event: SourceEvent, detail: str) -> Refused:
     return Refused(reason=Reason.NOT_ALLOWED, detail=detail, source=event.source, site=event.site)
 
 

@@ -109,9 +109,9 @@ class Metrics:
         """Somebody was not let in."""
         self._refused.labels(reason).inc()
 
-    def unsigned(self, source: str, reason: str) -> None:
-        """A webhook of the configured source was refused. `reason`: a `webhooks.Unsigned`."""
-        self._unsigned.labels(source, reason).inc()
+    def unsigned(self, source: str, reason: str, n: int = 1) -> None:
+        """Webhooks, or signed events, of the source were refused. `reason`: a `receiving.Unsigned`."""
+        self._unsigned.labels(source if source in self._sources else HTTP, reason).inc(n)
 
     def webhook_answered(self, source: str, status: int, seconds: float) -> None:
         """A webhook of the configured source was answered."""

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from schemas.config import RATIOS, ChannelConfig, Config, QueueConfig, RuleConfig, SmtpConfig
+from schemas.config import RATIOS, ChannelConfig, Config, QueueConfig, RuleConfig, SmtpConfig, SourceConfig
 from schemas.events import EVERY_SITE
 from schemas.expressions import Expression, settings_of
 from schemas.hours import Hours
@@ -56,10 +56,11 @@ def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterato
     """Secrets that the file names elsewhere and this machine does not have."""
     for place, holder in _secret_holders(config):
         is_webhook = isinstance(holder, ChannelConfig) and holder.kind == "webhook"
+        is_signer = isinstance(holder, SourceConfig) and holder.kind == "http" and _has_secret(holder)
         if is_webhook and not (holder.secret_env or holder.secret_file):
             continue  # said by `faults_of`
         try:
-            (secrets.read_webhook_key if is_webhook else secrets.read)(holder, environment)
+            (secrets.read_webhook_key if is_webhook or is_signer else secrets.read)(holder, environment)
         except NoSecret as error:
             yield (*place, error.field), error.detail
 
@@ -323,3 +324,7 @@ def _secret_holders(config: Config) -> Iterator[tuple[Place, Any]]:
             yield ("people", number, "channels", position), channel
     if config.smtp is not None:
         yield ("smtp",), config.smtp
+
+
+def _has_secret(source: SourceConfig) -> bool:
+    return bool(source.secret_env or source.secret_file)

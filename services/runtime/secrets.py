@@ -58,15 +58,20 @@ def read_webhook_key(holder: Holder, environment: Mapping[str, str]) -> bytes:
     secret = read(holder, environment)
     field = "secret_env" if holder.secret_env else "secret_file"
     place = holder.secret_env or holder.secret_file
+    try:
+        return webhook_key(secret)
+    except ValueError as error:
+        raise NoSecret(field, f"{place} holds no signing secret: it {error}") from error
+
+
+def webhook_key(secret: str) -> bytes:
+    """The key in `whsec_…`. Raises `ValueError` saying what the secret does wrong, without any of it."""
     if not secret.startswith(WEBHOOK_PREFIX):
-        raise NoSecret(field, f"{place} holds no signing secret: it must start with {WEBHOOK_PREFIX}")
+        raise ValueError(f"must start with {WEBHOOK_PREFIX}")
     try:
         key = base64.b64decode(secret.removeprefix(WEBHOOK_PREFIX), validate=True)
     except binascii.Error as error:
-        raise NoSecret(
-            field, f"{place} holds no signing secret: what follows {WEBHOOK_PREFIX} is not base64"
-        ) from error
+        raise ValueError(f"is not base64 after {WEBHOOK_PREFIX}") from error
     if not _LEAST_BYTES <= len(key) <= _MOST_BYTES:
-        wanted = f"{_LEAST_BYTES} to {_MOST_BYTES}"
-        raise NoSecret(field, f"{place} holds a signing secret of {len(key)} bytes, not {wanted}")
+        raise ValueError(f"has {len(key)} bytes, not {_LEAST_BYTES} to {_MOST_BYTES}")
     return key

@@ -109,8 +109,8 @@ def test_a_channel_that_can_be_reached_is_accepted(tmp_path: Path, text: str) ->
     [
         ("", "S is not set in the environment"),
         ("letmein", "S holds no signing secret: it must start with whsec_"),
-        ("whsec_???", "S holds no signing secret: what follows whsec_ is not base64"),
-        ("whsec_c2hvcnQ=", "S holds a signing secret of 5 bytes, not 24 to 64"),
+        ("whsec_???", "S holds no signing secret: it is not base64 after whsec_"),
+        ("whsec_c2hvcnQ=", "S holds no signing secret: it has 5 bytes, not 24 to 64"),
     ],
 )
 def test_a_signing_secret_must_be_one(tmp_path: Path, secret: str, fault: str) -> None:
