@@ -13,6 +13,7 @@ from schemas.vocabulary import (
     LIVE_CHANNELS,
     AgentState,
     Channel,
+    Outcome,
     ServiceLevelDefinition,
     Severity,
     WindowName,
@@ -226,6 +227,10 @@ PORTS: dict[SourceKind, int] = {"asterisk_ami": 5038, "freeswitch_esl": 8021, "i
 """Where a source of that kind listens, when no port is given."""
 
 
+ROW_INSTANTS = ("entered", "answered", "left", "talk_ended", "wrap_ended", "ended")
+"""What `columns` may map beside the fields of events, where a row is a whole contact."""
+
+
 class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One source. Which fields are for which kind, and what each kind needs: `config_sources`.
 
@@ -267,9 +272,12 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     file: str | None = None
     format: Literal["json", "plain", "log", "tsv", "csv", "jsonl"] | None = None
     time_zone: str | None = None
+    time_format: str | None = None
     backfill_s: Seconds | None = None
+    # what is called otherwise there: our field = theirs, their type = our event, their outcome = ours
     columns: dict[str, str] = {}
     events: dict[str, str] = {}
+    outcomes: dict[str, Outcome] = {}
     # queues of the source's own, mailboxes, streams
     queue: Id | None = None
     channel: Channel | None = None

@@ -174,3 +174,4 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not_allowed"
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
+    NOT_AN_EVENT = "not_an_event"

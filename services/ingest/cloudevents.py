@@ -21,7 +21,7 @@ from schemas.errors import InvalidMessage
 from schemas.events import AHEAD_MS, EVERY_SITE, ContactCreated, ContactEnded, SourceEvent, SourceHeartbeat
 from schemas.vocabulary import Reason
 from services.ingest.kinds import KINDS, Kind, build
-from services.ingest.pseudonym import Pseudonyms
+from services.ingest.translated import Pseudonyms
 
 OURS = "vigie/"
 """What sources outside may not call themselves: `vigie/ingest` and `vigie/api` speak for us."""
@@ -177,7 +177,7 @@ def _event_of(members: dict[str, object], *, received_ms: int, pseudonyms: Pseud
     event = build(kind, envelope, data)
     if isinstance(event, SourceHeartbeat) and event.clock_ms is not None:
         _check_ahead("data.clock_ms", event.clock_ms, received_ms)
-    return Taken(_pseudonymous(event, pseudonyms), kind.name, len(data.keys() - kind.fields))
+    return Taken(pseudonymous(event, pseudonyms), kind.name, len(data.keys() - kind.fields))
 
 
 def _text(members: Mapping[str, object], name: str) -> str:
@@ -252,7 +252,7 @@ def _unpacked(text: str) -> bytes:
         raise InvalidMessage("data_base64: not base64") from error
 
 
-def _pseudonymous(event: SourceEvent, pseudonyms: Pseudonyms) -> SourceEvent:
+def pseudonymous(event: SourceEvent, pseudonyms: Pseudonyms) -> SourceEvent:
     """Whatever was sent as `customer`, a pseudonym already or not, becomes one of ours."""
     if not isinstance(event, ContactCreated | ContactEnded) or event.customer is None:
         return event

@@ -20,6 +20,7 @@ OUTCOMES = (
     Reason.NOT_ALLOWED,
     Reason.TOO_LARGE,
     Reason.TOO_MANY,
+    Reason.NOT_AN_EVENT,
 )
 """What can become of an event at ingest."""
 

@@ -144,7 +144,7 @@ async def _send(
 
 
 def _summary(recording: Recording, sent: Tally) -> str:
-    refused = f", {recording.refused} refused" if recording.refused else ""
+    refused = f", {len(recording.spoiled)} refused" if recording.spoiled else ""
     return (
         f"{recording.payloads} payloads, {sent.count} events sent, {sent.accepted} accepted, "
         f"{sent.rejected} rejected{refused}, {sent.rate():.0f} events/s"

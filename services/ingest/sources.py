@@ -13,6 +13,10 @@ from msgspec import Struct
 from schemas.config import SourceConfig, SourceKind
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
+from services.ingest.adapters.file import connect as file
+from services.ingest.adapters.file import translate as file_rows
+from services.ingest.adapters.kafka import connect as kafka
+from services.ingest.adapters.kafka import translate as kafka_records
 from services.ingest.receiving import Receiver
 from services.ingest.tools import Tools
 from services.ingest.translated import Read
@@ -38,6 +42,8 @@ class Adapter(Struct, frozen=True, kw_only=True):
 
 ADAPTERS: dict[SourceKind, Adapter] = {
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
+    "file": Adapter(run=file.run, read=file_rows.read),
+    "kafka": Adapter(run=kafka.run, read=kafka_records.read),
 }
 """By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""
 

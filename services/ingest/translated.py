@@ -69,16 +69,29 @@ class Recording(Struct, frozen=True, kw_only=True):
     """A recorded capture, translated on its own clock: `received_ms` of the events is the recording's.
 
     `events` in order of the payloads; `after` is what timers tell once the recording is over. `fault`:
-    why nothing, or not all, could be used; `refused` counts payloads that could not be read.
+    why nothing, or not all, could be used; `spoiled`: payloads that could not be read.
     """
 
     events: list[SourceEvent]
     after: list[SourceEvent]
     payloads: int
-    refused: int
+    spoiled: list[Spoiled]
     dropped: Counter[Reason]
     fault: str | None = None
     unknown: Counter[str] = msgspec.field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, told: Translated, *, payloads: int, after: Translated | None = None) -> "Recording":
+        """`after`: what timers tell once it is over."""
+        return cls(
+            events=told.events,
+            after=after.events if after is not None else [],
+            payloads=payloads,
+            spoiled=told.spoiled,
+            dropped=told.dropped,
+            fault=told.fault,
+            unknown=told.unknown,
+        )
 
 
 Read = Callable[[Iterable[bytes], SourceConfig, Pseudonyms], Recording]

@@ -1,12 +1,14 @@
 """What each kind of source needs, may have, and has no use for. Pure: faults out, none stops at the first."""
 
+import typing
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct, structs
 
-from schemas.config import SourceConfig, SourceKind
+from schemas.config import ROW_INSTANTS, SourceConfig, SourceKind
+from schemas.events import Event, SourceEvent
 from services.runtime.config_shape import suggestion
 from services.runtime.listening import is_loopback
 from services.runtime.toml_lines import Place
@@ -18,6 +20,7 @@ _SECRET = frozenset({"secret_env", "secret_file"})
 _TWO_SECRETS = _SECRET | {"previous_secret_env", "previous_secret_file"}
 _WEBHOOK = _TWO_SECRETS | {"public_url", "allow_unsigned"}
 _ADDRESS = frozenset({"host", "port"})
+_MAPPED = frozenset({"columns", "events", "outcomes", "time_zone", "time_format", "queue", "channel"})
 
 SECRET = "secret"
 """Stands in `needs` for either of `secret_env` and `secret_file`."""
@@ -84,11 +87,12 @@ TERMS: dict[SourceKind, Terms] = {
         {"user": "whose mailbox it is", SECRET: "where its password is found"},
     ),
     "kafka": Terms(
-        frozenset({"bootstrap", "topic", "backfill_s"}), {"topic": "the topic that holds the CloudEvents"}
+        _MAPPED | {"bootstrap", "topic", "backfill_s"},
+        {"topic": "the topic that holds the CloudEvents"},
     ),
     "file": Terms(
-        frozenset({"file", "format", "time_zone", "columns", "events", "queue", "channel"}),
-        {"file": "the CSV or JSONL file"},
+        _MAPPED | {"file", "format"},
+        {"file": "the CSV or JSONL file", "columns": "which of its columns is which field of ours"},
     ),
     "http": Terms(_TWO_SECRETS),
 }
@@ -103,6 +107,7 @@ def faults_of(source: SourceConfig) -> Iterator[tuple[Place, str]]:
     yield from _unread(source, terms)
     yield from _missing(source, terms)
     yield from _misplaced(source)
+    yield from _mapping(source)
 
 
 def _unread(source: SourceConfig, terms: Terms) -> Iterator[tuple[Place, str]]:
@@ -144,3 +149,25 @@ def _misplaced(source: SourceConfig) -> Iterator[tuple[Place, str]]:
             ZoneInfo(source.time_zone)
         except (KeyError, OSError, ValueError):
             yield ("time_zone",), f'"{source.time_zone}" is not a time zone such as "Europe/Paris"'
+
+
+def _mapping(source: SourceConfig) -> Iterator[tuple[Place, str]]:
+    """What `columns` and `events` name that is not there."""
+    for name in source.columns:
+        if name not in _COLUMNS:
+            yield ("columns", name), f"is no field of an event{suggestion(name, _COLUMNS)}"
+    for word, name in source.events.items():
+        if name not in _EVENTS:
+            yield ("events", word), f'"{name}" is no event{suggestion(name, _EVENTS)}'
+    if source.kind == "file" and source.columns and "entered" not in source.columns:
+        for name in ("type", "time"):
+            if name not in source.columns:
+                yield ("columns",), f"{name} is missing; or entered, where each row is a whole contact"
+
+
+_STRUCTS = typing.get_args(SourceEvent)
+_EVENTS = frozenset(str(struct.__struct_config__.tag) for struct in _STRUCTS)
+_COLUMNS = (
+    frozenset(name for struct in _STRUCTS for name in struct.__struct_fields__)
+    - frozenset(Event.__struct_fields__)
+) | {"type", "time", "id", *ROW_INSTANTS}

@@ -56,9 +56,9 @@ def settings() -> dict[str, object]:
 @cache
 def events() -> tuple[SourceEvent, ...]:
     recording = read([asterisk.capture()], source(**settings()), PSEUDONYMS)
-    assert (recording.fault, recording.refused, recording.dropped, recording.unknown) == (
+    assert (recording.fault, recording.spoiled, recording.dropped, recording.unknown) == (
         None,
-        0,
+        [],
         Counter(),
         Counter(),
     )

@@ -15,7 +15,7 @@ from schemas.sources import SourceStatus
 from services.ingest.metrics import Metrics
 from services.ingest.past import Past
 from services.ingest.pseudonym import Pseudonyms
-from services.ingest.publisher import Message
+from services.ingest.publisher import Message, Put
 from services.ingest.report import Report
 from services.ingest.tools import Tools
 from services.runtime.clock import now_ms
@@ -70,7 +70,9 @@ class Running:
         past: Past | None = None,
         folder: Path | None = None,
         kafka: Kafka | None = None,
+        send: Put | None = None,
     ) -> None:
+        """`send` left out: what is sent is heard like what is put."""
         self.heard = Heard()
         self.metrics = Metrics(CollectorRegistry(), sources=[config.id])
         self.stop = asyncio.Event()
@@ -78,7 +80,7 @@ class Running:
         self.report = Report(config, metrics=self.metrics, clock=now_ms)
         self.tools = Tools(
             put=self.heard.put,
-            send=self.heard.put,
+            send=send or self.heard.put,
             pseudonyms=PSEUDONYMS,
             report=self.report,
             stop=self.stop,

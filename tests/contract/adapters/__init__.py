@@ -8,6 +8,9 @@ from typing import Literal
 from schemas.config import SourceConfig
 from services.ingest.translated import Translated
 
+SHARED = Path(__file__).parents[4] / "shared" / "samples"
+"""Other people's recordings, which are not copied here: absent in a clone."""
+
 
 @dataclass(frozen=True)
 class AdapterCase:

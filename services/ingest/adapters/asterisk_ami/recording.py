@@ -27,7 +27,7 @@ def read(chunks: Iterable[bytes], source: SourceConfig, pseudonyms: Pseudonyms) 
         events=events,
         after=after,
         payloads=count,
-        refused=len(reader.take_refused()) + len(rest.spoiled),
+        spoiled=[*reader.take_refused(), *rest.spoiled],
         dropped=rest.dropped,
         fault=rest.fault,
         unknown=rest.unknown,

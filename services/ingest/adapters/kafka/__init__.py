@@ -1,0 +1,1 @@
+"""CloudEvents in a topic of somebody else. docs/sources/kafka.md."""
