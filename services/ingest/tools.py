@@ -23,6 +23,8 @@ class Tools(Struct, frozen=True, kw_only=True):
     system before this process started; None: nothing was. `secret` "" where none is configured;
     `previous_secret` is still good while it is being changed. `folder`: where the source may keep what
     it must remember over a restart, and nothing else; None: nowhere. `kafka`: the log's own.
+    `is_trial`: somebody tries the source out (`vigie source test`): nothing may be consumed, committed,
+    deleted or marked at the source.
     """
 
     put: Put
@@ -35,4 +37,5 @@ class Tools(Struct, frozen=True, kw_only=True):
     past: Past | None = None
     folder: Path | None = None
     kafka: Kafka | None = None
+    is_trial: bool = False
     clock: Callable[[], int] = now_ms

@@ -21,6 +21,7 @@ from schemas.events import (
     SourceEvent,
     SourceHeartbeat,
 )
+from schemas.sources import SourceState
 from schemas.vocabulary import Outcome, Reason
 from services.ingest.adapters.asterisk_ami.connect import run
 from services.ingest.adapters.asterisk_ami.recording import read
@@ -212,6 +213,30 @@ async def test_a_half_open_connection_is_noticed_by_its_pings(server: AmiServer)
             server.answers_ping = True
 
     assert any("half open" in str(entry.get("reason")) for entry in logs)
+
+
+async def test_a_manager_that_may_not_read_what_happens_is_said(server: AmiServer) -> None:
+    server.reads = frozenset()
+    with capture_logs() as logs:
+        async with running(server, pace=msgspec.structs.replace(FAST, quiet_s=0.1)) as pbx:
+            await until(pbx.is_up)
+            await until(lambda: server.actions.count("QueueStatus") >= 2)
+            await server.event(frame("QueueCallerJoin", 1, **JOIN))
+            await until(lambda: pbx.report.status("i").state is SourceState.UNUSABLE)
+            assert "read = agent,call,system" in str(pbx.report.status("i").reason)
+            server.reads = frozenset({"agent", "call", "system"})
+            await server.event(frame("QueueCallerJoin", 2, Uniqueid="2.2", Linkedid="2.2", Queue="support"))
+            await until(pbx.is_up)
+
+    told = [entry["event"] for entry in logs if entry["event"].startswith("source_")]
+    assert told == ["source_connected", "source_unusable", "source_usable"]
+
+
+async def test_a_quiet_centre_is_not_taken_for_one_that_tells_nothing(server: AmiServer) -> None:
+    server.know_member(member_row("Alice"))
+    async with running(server, pace=msgspec.structs.replace(FAST, quiet_s=0.02)) as pbx:
+        await until(lambda: server.actions.count("QueueStatus") >= 5)
+        assert pbx.is_up()
 
 
 async def test_a_snapshot_that_never_comes_is_a_lost_connection(server: AmiServer) -> None:

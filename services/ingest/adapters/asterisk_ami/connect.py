@@ -14,23 +14,27 @@ from services.ingest.adapters.asterisk_ami.translate import Translator
 from services.ingest.line import Lost, Patience, keep, until_stopped
 from services.ingest.tools import Tools
 
+TRIAL = Pace(quiet_s=3.0)
+"""For `vigie source test`: who asks whether it works does not wait a minute."""
+
 
 async def run(
     source: SourceConfig, tools: Tools, *, pace: Pace | None = None, patience: Patience | None = None
 ) -> None:
     """Talks to the source until told to stop. Raises `Misconfigured` when user or secret cannot be sent."""
     _check(source, tools.secret)
+    pace = pace or (TRIAL if tools.is_trial else Pace())
     translator = Translator(source, tools.pseudonyms)
     recalled = asyncio.Event()
 
     async def talk() -> None:
         session = Session(
             source,
-            streams=await _open(source, pace or Pace()),
+            streams=await _open(source, pace),
             translator=translator,
             put=tools.put,
             report=tools.report,
-            pace=pace or Pace(),
+            pace=pace,
             recalled=recalled,
         )
         try:

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from schemas.config import SourceConfig
 from schemas.events import SourceEvent
+from services.ingest.adapters.asterisk_ami.deafness import Deafness
 from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, action
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION
 from services.ingest.adapters.asterisk_ami.translate import Translator
@@ -39,6 +40,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     snapshot_s: float = 60.0
     ping_s: float = 5.0
     pong_s: float = 10.0
+    quiet_s: float = 60.0
     lag_ms: int = 500
 
 
@@ -71,6 +73,7 @@ class Session:
         self._heard_s = time.monotonic()
         self._next_ping_s = 0.0
         self._snapshot_by_s: float | None = None
+        self._deafness = Deafness(self._heard_s)
 
     async def run(self, secret: str) -> None:
         """Logs in, asks for the snapshot, then hands on what comes."""
@@ -202,6 +205,8 @@ class Session:
             raise Lost(f"no answer to QueueStatus within {self._pace.snapshot_s:g} s")
         if now_s >= self._next_ping_s:
             await self._ping()
+        if self._snapshot_by_s is None and now_s - self._deafness.since_s > self._pace.quiet_s:
+            await self._ask_snapshot()
 
     async def _handle(self, frames: list[Frame]) -> None:
         received_ms = now_ms()
@@ -230,12 +235,17 @@ class Session:
             await self._ask_snapshot()
         if event == "QueueStatusComplete":
             self._snapshot_by_s = None
+            self._deafness.look(time.monotonic())
             self._report.up()
 
     async def _hand_on(self, events: list[SourceEvent]) -> None:
         """While the buffer is full nothing is read: that time is not Asterisk's silence."""
         told = self._translator.take_rest()
         told.events = events
+        if told.types:
+            self._deafness.hear(time.monotonic())
+        self._deafness.judge(events)
+        told.fault = told.fault or self._deafness.fault
         told.spoiled = [*self._frames.take_refused(), *told.spoiled]
         start_s = time.monotonic()
         if not await hand_over(told, put=self._put, report=self._report, clock=now_ms):

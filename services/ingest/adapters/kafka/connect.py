@@ -7,6 +7,7 @@ that harmless.
 import asyncio
 import contextlib
 import time
+import uuid
 from functools import partial
 from typing import Any
 
@@ -51,7 +52,7 @@ async def _talk(source: SourceConfig, tools: Tools, kafka: Kafka) -> None:
         consumer = AIOKafkaConsumer(
             **client(kafka),
             client_id="vigie-ingest-source",
-            group_id=f"vigie-source-{source.id}",
+            group_id=_group(source, tools),
             enable_auto_commit=False,
             auto_offset_reset="latest",
             request_timeout_ms=10_000,
@@ -61,8 +62,7 @@ async def _talk(source: SourceConfig, tools: Tools, kafka: Kafka) -> None:
                 await consumer.start()
                 if topic not in await consumer.topics():
                     raise Lost(f"topic {topic} is not there, or may not be read")
-                consumer.subscribe([topic])
-                await _place(consumer, source, tools)
+                await _join(consumer, topic, source, tools)
             tools.report.up()
             await _read(consumer, source, tools)
         finally:
@@ -73,8 +73,9 @@ async def _talk(source: SourceConfig, tools: Tools, kafka: Kafka) -> None:
         raise Lost(f"Kafka: {await reason(kafka, error)}") from error
 
 
-async def _place(consumer: Any, source: SourceConfig, tools: Tools) -> None:
+async def _join(consumer: Any, topic: str, source: SourceConfig, tools: Tools) -> None:
     """A group that is new begins so long ago as the settings say; left out: with what comes from now on."""
+    consumer.subscribe([topic])
     if source.backfill_s is None:
         return
     while not consumer.assignment():  # noqa: ASYNC110 - the group's coordinator says when
@@ -85,6 +86,11 @@ async def _place(consumer: Any, source: SourceConfig, tools: Tools) -> None:
             found = (await consumer.offsets_for_times({part: since_ms}))[part]
             if found is not None:
                 consumer.seek(part, found.offset)
+
+
+def _group(source: SourceConfig, tools: Tools) -> str:
+    """A trial takes no partition from those who work."""
+    return f"vigie-trial-{uuid.uuid4().hex}" if tools.is_trial else f"vigie-source-{source.id}"
 
 
 async def _read(consumer: Any, source: SourceConfig, tools: Tools) -> None:
@@ -102,7 +108,7 @@ async def _read(consumer: Any, source: SourceConfig, tools: Tools) -> None:
             told.events += facts.take()
         if told.events or fetch:
             await hand_over(told, put=tools.send, report=tools.report, clock=tools.clock)
-        if fetch:
+        if fetch and not tools.is_trial:
             await consumer.commit(_behind(fetch))
 
 
