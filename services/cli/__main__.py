@@ -34,6 +34,7 @@ _RUN_BY_NAME = {
     "api": "services.api",
     "notifier": "services.notifier",
     "replay": "services.ingest.replay",
+    "source": "services.ingest.source_command",
     "board": "services.cli.board",
     "verify": "services.aggregator.verify.command",
 }
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         ("api", "one service alone: wallboard, REST, websocket, metrics"),
         ("notifier", "one service alone: tells people of alerts"),
         ("replay", "send a recorded capture through ingest"),
+        ("source", "try out one source: vigie source test ID"),
         ("board", "the board in the terminal"),
         ("verify", "compare board and alerts with an offline fold of the log"),
     ):
@@ -197,7 +199,7 @@ def _run_by_name(command: str, words: list[str]) -> int:
     """Runs another module as the main program, with these arguments; its exit code is ours."""
     module = _RUN_BY_NAME[command]
     sys.argv = [f"vigie {command}", *words]
-    if command in ("board", "replay", "verify"):
+    if command in ("board", "replay", "source", "verify"):
         entry: Callable[[Sequence[str]], int] = importlib.import_module(module).main
         return entry(words)
     runpy.run_module(module, run_name="__main__", alter_sys=False)
