@@ -11,7 +11,7 @@ from schemas.config import Config
 from services.aggregator.verify import command as verify
 from services.cli import __main__ as cli
 from services.cli import board
-from services.ingest import replay
+from services.ingest import replay, source_command
 from services.ingest.adapters.asterisk_ami.session import EVENT_CLASSES
 from services.ingest.admission import Admission
 from services.ingest.cloudevents import Mode, mode_of
@@ -62,6 +62,8 @@ def test_every_command_of_the_table_is_understood(command: str) -> None:
     name, *words = shlex.split(command)
     if name == "replay":
         replay._parser().parse_args(words)
+    elif name == "source":
+        source_command._parser().parse_args(words)
     elif name == "board":
         board._parse(words)
     elif name == "verify":
