@@ -20,7 +20,7 @@ NPM_CI = command -v npm >/dev/null || $(INSTALL) --quiet --require-hashes -r req
 	PATH="$$PATH:$(CURDIR)/$(BIN)" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 TYPEFACE := ibm-plex-sans-latin-wdth-normal.woff2
 
-.PHONY: help run test bench soak lint format kafka font browser prometheus clean
+.PHONY: help run test bench soak lint format kafka font browser prometheus dovecot clean
 
 help: ## this list
 	@echo "Vigie: a live wallboard and alerts for contact centres"
@@ -29,7 +29,7 @@ help: ## this list
 run: .venv/.run kafka font ## the whole system with a simulated contact centre, until Ctrl-C
 	@exec $(BIN)/vigie demo
 
-test: .venv/.test $(QUIX)/.done kafka browser prometheus font $(ASYNCAPI) ## style, types and every test, as in continuous integration
+test: .venv/.test $(QUIX)/.done kafka browser prometheus dovecot font $(ASYNCAPI) ## style, types and every test, as in continuous integration
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
@@ -96,6 +96,9 @@ browser: | $(BIN)/python
 
 prometheus: | $(BIN)/python
 	@$(BIN)/python -m tests.prometheus
+
+dovecot: | $(BIN)/python
+	@$(BIN)/python -m tests.dovecot
 
 # The page does without: it falls back to the system's typeface.
 font: | $(BIN)/python

@@ -175,3 +175,4 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     TOO_MANY = "too_many"
     NOT_AN_EVENT = "not_an_event"
+    AUTOMATIC = "automatic"

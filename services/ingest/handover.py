@@ -1,16 +1,21 @@
 """From what a translator gave to what goes into the log: each event held to the rules, counted, handed on."""
 
+import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from schemas.board import DeadLetter
 from schemas.config import SourceConfig
+from schemas.errors import Unavailable
 from schemas.events import SourceEvent
 from schemas.vocabulary import Reason
 from services.ingest.checking import refuse
 from services.ingest.publisher import Message, Put
 from services.ingest.report import Report
 from services.ingest.translated import Spoiled, Translated
+
+CHUNK = 500
+RETRY_S = 1.0
 
 
 async def hand_over(translated: Translated, *, put: Put, report: Report, clock: Callable[[], int]) -> int:
@@ -24,6 +29,19 @@ async def hand_over(translated: Translated, *, put: Put, report: Report, clock: 
         await put(messages)
         report.handed_on(messages)
     return len(messages)
+
+
+async def store(messages: Sequence[Message], *, send: Put, report: Report) -> None:
+    """Returns once the log has them, however long it is away: for who remembers how far he has come."""
+    for start in range(0, len(messages), CHUNK):
+        chunk = messages[start : start + CHUNK]
+        while True:
+            try:
+                await send(chunk)
+                break
+            except Unavailable:
+                await asyncio.sleep(RETRY_S)
+        report.handed_on(chunk)
 
 
 def messages_of(translated: Translated, *, report: Report, now_ms: int) -> list[Message]:

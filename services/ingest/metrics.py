@@ -21,6 +21,7 @@ OUTCOMES = (
     Reason.TOO_LARGE,
     Reason.TOO_MANY,
     Reason.NOT_AN_EVENT,
+    Reason.AUTOMATIC,
 )
 """What can become of an event at ingest."""
 

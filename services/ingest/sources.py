@@ -15,6 +15,8 @@ from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
+from services.ingest.adapters.imap import connect as imap
+from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
 from services.ingest.adapters.kafka import translate as kafka_records
 from services.ingest.receiving import Receiver
@@ -43,6 +45,7 @@ class Adapter(Struct, frozen=True, kw_only=True):
 ADAPTERS: dict[SourceKind, Adapter] = {
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
     "file": Adapter(run=file.run, read=file_rows.read),
+    "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
 }
 """By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""

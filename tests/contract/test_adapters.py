@@ -41,6 +41,9 @@ def cases() -> list[AdapterCase]:
     return found
 
 
+LATE_MS = 30 * 60_000
+"""What is an hour behind its source is late (SEMANTICS.md §1): so far nothing is moved."""
+
 CASES = {case.kind: case for case in cases()}
 SAMPLES = [(kind, path) for kind, case in CASES.items() for path in case.samples]
 each_adapter = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -157,7 +160,9 @@ def test_a_shuffle_within_the_source_s_promise_gives_the_same_figures(
         if case.promise == "any":
             events = case.takes(drawn.sample(payloads, len(payloads))).events
         else:
-            events = drawn.sample(case.takes(payloads).events, len(case.takes(payloads).events))
+            events = sorted(
+                case.takes(payloads).events, key=lambda e: (e.occurred_ms // LATE_MS, drawn.random())
+            )
         assert figures(case, events) == expected
 
 

@@ -13,18 +13,14 @@ from pathlib import Path
 import structlog
 
 from schemas.config import SourceConfig
-from schemas.errors import Unavailable
 from services.ingest.adapters.file.translate import lines_of, translate
-from services.ingest.handover import messages_of
+from services.ingest.handover import messages_of, store
 from services.ingest.line import until_stopped
 from services.ingest.marks import Mark
-from services.ingest.publisher import Message
 from services.ingest.tools import Tools
 from services.ingest.translated import Translated
 
 LOOK_S = 2.0
-CHUNK = 500
-RETRY_S = 1.0
 READ_BYTES = 1 << 20
 TOLD_EVERY = 50_000
 
@@ -63,12 +59,10 @@ async def _read(path: Path, source: SourceConfig, tools: Tools) -> None:
     fault, told.fault = told.fault, None
     messages = messages_of(told, report=tools.report, now_ms=tools.clock())
     tools.report.fault(fault)
-    for start in range(0, len(messages), CHUNK):
-        chunk = messages[start : start + CHUNK]
-        await _send(chunk, tools)
-        tools.report.handed_on(chunk)
-        if start and start % TOLD_EVERY == 0:
+    for start in range(0, len(messages), TOLD_EVERY):
+        if start:
             log.info("file_progress", source=source.id, sent=start, of=len(messages))
+        await store(messages[start : start + TOLD_EVERY], send=tools.send, report=tools.report)
     log.info("file_read", source=source.id, events=len(told.events), refused=len(told.spoiled))
 
 
@@ -80,12 +74,3 @@ def _translated(path: Path, source: SourceConfig, tools: Tools) -> Translated:
 def _chunks(number: int) -> Iterator[bytes]:
     while chunk := os.read(number, READ_BYTES):
         yield chunk
-
-
-async def _send(chunk: list[Message], tools: Tools) -> None:
-    """Returns once the log has them, however long it is away."""
-    while True:
-        try:
-            return await tools.send(chunk)
-        except Unavailable:
-            await asyncio.sleep(RETRY_S)

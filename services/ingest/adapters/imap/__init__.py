@@ -1,0 +1,1 @@
+"""A shared mailbox, by IMAP: e-mails as contacts. docs/sources/imap.md."""
