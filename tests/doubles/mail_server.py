@@ -1,12 +1,14 @@
 """A real Dovecot for a test: one mailbox of a team, on a free port, with nothing in it."""
 
 import asyncio
+import contextlib
 import getpass
 import grp
 import imaplib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -94,6 +96,7 @@ class MailServer:
             [dovecot.program(), "-F", "-c", str(self._folder / "dovecot.conf")],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,
         )
         end = time.monotonic() + 60
         while not await asyncio.to_thread(self._answers):
@@ -103,7 +106,8 @@ class MailServer:
     async def stop(self) -> None:
         """As when the machine is switched off."""
         if self._process is not None:
-            self._process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             await asyncio.to_thread(self._process.wait)
 
     async def put(self, text: bytes, *, at_s: float, mailbox: str = "INBOX", flags: str = "") -> None:

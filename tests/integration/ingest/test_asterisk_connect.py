@@ -131,6 +131,38 @@ async def test_cut_in_mid_frame_and_reconnected_it_gives_the_same(server: AmiSer
     assert server.logins == 4
 
 
+async def test_cut_at_every_byte_of_a_frame_in_turn_nothing_is_lost_or_told_twice(
+    server: AmiServer,
+) -> None:
+    def wire(event: str, at_s: float, call: str, **headers: object) -> bytes:
+        told = frame(event, at_s, Uniqueid=call, Linkedid=call, **headers)
+        return told.raw.replace("\n", "\r\n").encode() + b"\r\n\r\n"
+
+    ends: dict[str, float] = {}
+    async with running(server) as pbx:
+        length, cut = len(wire("QueueCallerAbandon", 0.0, "1000.0", Queue="support", HoldTime=5)), 0
+        while cut < length:
+            call, at_s = f"{1000 + cut}.0", cut * 10.0
+            join = wire("QueueCallerJoin", at_s, call, Queue="support")
+            abandon = wire("QueueCallerAbandon", at_s + 5, call, Queue="support", HoldTime=5)
+            rest = wire("QueueCallerLeave", at_s + 5, call, Queue="support") + wire(
+                "Hangup", at_s + 5.1, call
+            )
+            await server.until_connected(1)
+            await server.play(join + abandon, cut_at=len(join) + cut)
+            await server.until_connected(1)
+            await server.play(abandon + rest)
+            ends[call], cut = at_s + 5, cut + 1
+        await until(lambda: len([v for v in visits(pbx.heard.events).values() if len(v) == 5]) == length)
+
+    found = visits(pbx.heard.events)
+    assert {key.partition("/")[0]: told[2] for key, told in found.items()} == dict.fromkeys(
+        ends, Outcome.ABANDONED
+    )
+    assert len({event.id for event in of(pbx.heard, QueueEntered)}) == length
+    assert server.logins == length + 1
+
+
 async def test_two_managers_tell_the_same_facts_under_the_same_ids(server: AmiServer) -> None:
     part = asterisk.capture()[:1_500_000]
     async with running(server) as one, running(server) as two:
