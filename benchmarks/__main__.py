@@ -18,6 +18,7 @@ SECTIONS = {
     "e": ("recovery", "each process killed until the board is live again; cold start"),
     "f": ("sockets", "many boards on one api, beside a plain FastAPI loop"),
     "g": ("memory", "memory of each process, and how it grows"),
+    "h": ("translation", "payloads of each source translated"),
 }
 
 
