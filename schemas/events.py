@@ -36,12 +36,17 @@ Instant = Annotated[int, Meta(ge=0, le=9_007_199_254_740_991)]
 Rank = Annotated[int, Meta(ge=-1000, le=1000)]
 """How well a source knows; bounded, because it is kept in records of fixed width."""
 
+PrecisionMs = Annotated[int, Meta(ge=0, le=3_600_000)]
+"""Milliseconds."""
+
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
     """What all events carry.
 
     `rank` settles contradictions between sources: higher knows better (SEMANTICS.md §1);
-    `inferred` marks what was derived (snapshot after a reconnect, log-out by silence).
+    `inferred` marks what was derived (snapshot after a reconnect, log-out by silence);
+    `precision_ms`: the source cut `occurred_ms` down to a multiple of so many ms (1000: whole seconds),
+    and of those who tell the same happening the most precise knows when (docs/decisions/0009); 0: whole.
     """
 
     id: Name
@@ -51,6 +56,7 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=T
     received_ms: Instant
     rank: Rank = 0
     inferred: bool = False
+    precision_ms: PrecisionMs = 0
 
 
 class ContactCreated(Event, frozen=True, kw_only=True, tag="contact.created"):

@@ -1,6 +1,6 @@
 """Our events as CloudEvents that `POST /v1/events` takes: the way back of `cloudevents.py`. Pure.
 
-`rank` and `inferred` have no place in that form (INTERFACE.md §4) and stay behind.
+`rank`, `inferred` and `precision_ms` have no place in that form (INTERFACE.md §4) and stay behind.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from schemas.events import SourceEvent
 
 BATCH_TYPE = "application/cloudevents-batch+json"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ENVELOPE = ("id", "source", "site", "occurred_ms", "received_ms", "rank", "inferred", "type")
+_ENVELOPE = ("id", "source", "site", "occurred_ms", "received_ms", "rank", "inferred", "precision_ms", "type")
 
 
 def cloud_event(event: SourceEvent, *, shift_ms: int = 0) -> dict[str, object]:

@@ -4,8 +4,8 @@ When what is sent, and how, is `sending.py`'s matter; here are the command, the 
 Sending a capture twice changes nothing: ids come from the capture as it is.
 
 Standard output holds the summary and nothing else. What is sent is what everybody may post, so
-`rank` and `inferred` are lost on the way (INTERFACE.md §4 has no place for them): where sources
-contradict each other, a replayed fact counts as one of rank 0.
+`rank`, `inferred` and `precision_ms` are lost on the way (INTERFACE.md §4 has no place for them): where
+sources contradict each other, a replayed fact counts as one of rank 0.
 """
 
 import argparse

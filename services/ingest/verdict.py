@@ -5,7 +5,7 @@ from schemas.events import SourceEvent
 from schemas.sources import SourceState, SourceStatus
 from services.ingest.outgoing import instant
 
-_ENVELOPE = frozenset({"id", "source", "site", "occurred_ms", "received_ms", "rank"})
+_ENVELOPE = frozenset({"id", "source", "site", "occurred_ms", "received_ms", "rank", "precision_ms"})
 
 
 def line_of(event: SourceEvent) -> str:

@@ -205,6 +205,7 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
                 event.rank,
                 event.segment,
                 one(event.queue),
+                precision_ms=event.precision_ms,
             )
         case ev.QueueLeft():
             return _fact(LEFT, event, event.queue, event.agent, event.outcome)
@@ -231,9 +232,17 @@ def fact_of(event: ev.ContactEvent) -> Fact | None:
                 one(event.from_queue),
                 None,
                 Outcome.TRANSFERRED,
+                event.precision_ms,
             )
         case ev.ContactEnded():
-            return Fact(CONTACT_ENDED, event.occurred_ms, event.id, one(event.source), event.rank)
+            return Fact(
+                CONTACT_ENDED,
+                event.occurred_ms,
+                event.id,
+                one(event.source),
+                event.rank,
+                precision_ms=event.precision_ms,
+            )
         case _:
             return None
 
@@ -261,6 +270,7 @@ def _fact(kind: int, event: _InVisit, queue: str | None, agent: str | None, word
         None if queue is None else one(queue),
         None if agent is None else one(agent),
         word,
+        event.precision_ms,
     )
 
 

@@ -24,7 +24,10 @@ _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
 
 
 class Fact(Struct, array_like=True, frozen=True, gc=False):
-    """One fact as its source told it. `word` is the outcome of a LEFT."""
+    """One fact as its source told it. `word` is the outcome of a LEFT.
+
+    `precision_ms`: its instant was cut down to a multiple of so many ms; 0: it was not.
+    """
 
     kind: int
     at_ms: int
@@ -35,6 +38,7 @@ class Fact(Struct, array_like=True, frozen=True, gc=False):
     queue: str | None = None
     agent: str | None = None
     word: str | None = None
+    precision_ms: int = 0
 
 
 class Span(Struct, array_like=True, frozen=True, gc=False):

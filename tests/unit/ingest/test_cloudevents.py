@@ -161,10 +161,11 @@ def test_other_attributes_are_passed_over() -> None:
 
 
 def test_fields_of_no_row_are_ignored_and_counted() -> None:
-    data = {**full_data("vigie.queue.entered.v1"), "agent": "lea", "rank": 9, "id": "x", "received_ms": 1}
-    outcome = taken(entered(data=data))
-    assert outcome.ignored == 4
+    ours = {"rank": 9, "id": "x", "received_ms": 1, "precision_ms": 1000, "inferred": True}
+    outcome = taken(entered(data={**full_data("vigie.queue.entered.v1"), "agent": "lea", **ours}))
+    assert outcome.ignored == 6
     assert (outcome.event.rank, outcome.event.id, outcome.event.received_ms) == (0, "e1", NOW_MS)
+    assert (outcome.event.precision_ms, outcome.event.inferred) == (0, False)
 
 
 def test_details_hold_no_value() -> None:

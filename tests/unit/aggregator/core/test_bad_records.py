@@ -27,7 +27,7 @@ def plain(kind: msgspec.inspect.StructType) -> dict[str, Any]:
     """A record of that type with every field."""
     record: dict[str, Any] = {"type": kind.tag}
     for field in kind.fields:
-        if field.name not in ("rank", "inferred"):
+        if field.name not in ("rank", "inferred", "precision_ms"):
             record[field.name] = NOW_MS if field.name.endswith("_ms") else _good(field.type)
     return record
 
