@@ -54,7 +54,7 @@ class Mailbox:
     def __init__(self, source: SourceConfig, pseudonyms: Pseudonyms) -> None:
         self._source = source
         self._pseudonyms = pseudonyms
-        self._facts = Facts(source)
+        self._facts = Facts(source, precision_ms=1000)  # IMAP knows no parts of a second
         self._queue = source.queue or source.mailbox or source.id
         self._channel = source.channel or Channel.EMAIL
         self._threads: OrderedDict[str, Thread] = OrderedDict()
