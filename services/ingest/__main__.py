@@ -40,6 +40,8 @@ async def main(options: Options, stop: asyncio.Event) -> None:
 
     disable_created_metrics()  # type: ignore[no-untyped-call]  # the library says no types
     metrics = Metrics(CollectorRegistry(), sources=[source.id for source in config.sources])
+    loop = asyncio.get_running_loop()
+    metrics.tasks.set_function(lambda: len(asyncio.all_tasks(loop)))
     publisher = Publisher(options.kafka, metrics=metrics)
     signing = signers(config.sources, secrets)
     door = Door(

@@ -18,7 +18,7 @@ from services.ingest.intake import Door
 from services.ingest.metrics import HTTP, Metrics
 from services.ingest.posting import Answer, Body, Bounds, Endpoint, Known, Log, RawHeaders, refused, respond
 from services.ingest.receiving import Unsigned
-from services.ingest.standard_webhooks import Signer, is_signed, signer_of
+from services.ingest.standard_webhooks import Signer, is_signed, signers_of
 from services.ingest.webhooks import PATH as WEBHOOKS_PATH
 from services.runtime.keys import ANYBODY, WRITES, Denial, Denied, Holder, Keyring, bearer, refuse_scrape
 
@@ -142,12 +142,12 @@ class EventsTaker:
         mode, now_ms = _mode(known), self._clock()
         assert mode is not None  # `refuse` has let it pass
         if self._is_to_be_verified(known):
-            signer = signer_of(self._signers, known, body, now_ms=now_ms)
-            if isinstance(signer, Unsigned):
-                self._metrics.unsigned(HTTP, signer)
-                return refused(401, f"{signer}: compare the secret with that of [[sources]]")
-            holder, name = Holder(signer.source, "ingest", frozenset({signer.site})), signer.source
-            intake = self._door.take(mode, headers, body, now_ms=now_ms, sender=holder, signer=name)
+            found = signers_of(self._signers, known, body, now_ms=now_ms)
+            if isinstance(found, Unsigned):
+                self._metrics.unsigned(HTTP, found)
+                return refused(401, f"{found}: compare the secret with that of [[sources]]")
+            names = {signer.source: signer.site for signer in found}
+            intake = self._door.take(mode, headers, body, now_ms=now_ms, signers=names)
         else:
             sender = self._admit(known)
             assert isinstance(sender, Holder)

@@ -5,6 +5,7 @@ Pure: bytes in, an `Intake` out. Sending and counting it is the shell's matter.
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
@@ -46,12 +47,12 @@ class Rejected(Struct, frozen=True, kw_only=True):
 class Intake(Struct, kw_only=True):
     """`ignored`: fields of data in no row, by event name. `refusal`: the status when nothing is taken.
 
-    `signer`: the source that signed the body, None where nobody did. `unsigned`: events of sources that
-    sign, in a body that was not; by source.
+    `signers`: sources that may have signed the body, and the site of each; none where nobody did.
+    `unsigned`: events of sources that sign, in a body that was not; by source.
     """
 
     sender: Holder = ANYBODY
-    signer: str | None = None
+    signers: Mapping[str, str] = {}
     unsigned: Counter[str] = msgspec.field(default_factory=Counter)
     refusal: int = 400
     events: list[SourceEvent] = []
@@ -86,13 +87,13 @@ class Door(Struct, frozen=True, kw_only=True):
         *,
         now_ms: int,
         sender: Holder = ANYBODY,
-        signer: str | None = None,
+        signers: Mapping[str, str] | None = None,
     ) -> Intake:
         """Reads every event of the body; one that is refused spoils no other.
 
         Events of sites that the sender's key is not for are refused, whether there is such a site or not.
         """
-        intake = Intake(sender=sender, signer=signer)
+        intake = Intake(sender=sender, signers=signers or {})
         if mode is Mode.BATCH:
             self._take_batch(intake, body, now_ms)
         elif len(body) > EVENT_BYTES:
@@ -151,10 +152,10 @@ class Door(Struct, frozen=True, kw_only=True):
 
     def _refuse_name(self, intake: Intake, event: SourceEvent) -> Refused | None:
         """Who signs may speak in no other name, and nobody else in that of a source that signs."""
-        if intake.signer == event.source:
-            return None
-        if intake.signer is not None:
-            return _not_allowed(event, "source: the body is signed by another source")
+        if intake.signers:
+            if intake.signers.get(event.source) == event.site:
+                return None
+            return _not_allowed(event, "source: the body is signed by another source, or one of another site")
         if event.source in self.signing:
             intake.unsigned[event.source] += 1
             return _not_allowed(event, "source: what it posts must be signed (webhook-signature)")

@@ -93,6 +93,9 @@ class Metrics:
             buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
             registry=registry,
         )
+        self.tasks = Gauge(
+            "vigie_ingest_tasks", "Tasks that run: one or a few for each source.", registry=registry
+        )
         self.log_up = Gauge("vigie_ingest_log_up", "1 while Kafka answers, else 0.", registry=registry)
         _build_info(registry)
         self._start_at_zero()

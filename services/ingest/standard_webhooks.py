@@ -34,10 +34,13 @@ def is_signed(headers: Mapping[bytes, bytes]) -> bool:
     return _SIGNATURE in headers
 
 
-def signer_of(
+def signers_of(
     signers: Sequence[Signer], headers: Mapping[bytes, bytes], body: bytes, *, now_ms: int
-) -> Signer | Unsigned:
-    """Who signed the body, or why the signature is nobody's. Takes the same time for every wrong one."""
+) -> list[Signer] | Unsigned:
+    """Who may have signed the body, or why the signature is nobody's. Several where sources share a secret.
+
+    Takes the same time for every wrong one.
+    """
     given = headers.get(_SIGNATURE, b"").split()
     number, at = headers.get(_ID), headers.get(_TIMESTAMP)
     if not given or number is None or at is None:
@@ -48,11 +51,12 @@ def signer_of(
     if not shown:
         return Unsigned.MALFORMED
     signed = b"%s.%s." % (number, at) + body
-    found: Signer | None = None
-    for signer in signers:
-        if sum(_is_by(key, signed, shown) for key in signer.keys):  # all of them: no early end
-            found = signer
-    if found is None:
+    found = [
+        signer
+        for signer in signers
+        if sum(_is_by(key, signed, shown) for key in signer.keys)  # all of them: no early end
+    ]
+    if not found:
         return Unsigned.WRONG
     return Unsigned.OLD if abs(now_ms // 1000 - int(at)) > TOLERANCE_S else found
 
