@@ -18,6 +18,7 @@ MEDIA_TYPES = (
 )
 
 Document = dict[str, Any]
+_FORM = "application/x-www-form-urlencoded"
 
 ENTERED = {
     "specversion": "1.0",
@@ -85,6 +86,7 @@ def document() -> Document:
         "info": {"title": "Vigie ingest", "version": "1", "description": "Events in."},
         "paths": {
             "/v1/events": {"post": _post()},
+            "/v1/sources/{source}": {"post": _webhook()},
             "/health/live": {"get": _get("The process runs.", "application/json")},
             "/health/ready": {"get": _get("Ready, or what is missing (503).", "application/json")},
             "/metrics": {"get": _get("Prometheus series.", "text/plain")},
@@ -145,6 +147,40 @@ def _post() -> Document:
     }
 
 
+def _webhook() -> Document:
+    """What a vendor posts is the vendor's own; docs/sources says what of it is read."""
+    refused = "The signature is missing, wrong or old; or there is none, and allow_unsigned is not set."
+    answers = {
+        "202": "Taken: the log has what it told. `dropped` says what was of no use.",
+        "400": "Nothing of the body could be read.",
+        "401": refused,
+        "404": "No source of that id takes webhooks.",
+        "413": "Body above 1 MiB.",
+        "429": "Too much at once. Send it again after Retry-After.",
+        "503": "The log does not answer, or ingest is starting. Send it again after Retry-After.",
+    }
+    schema = {"schema": {"$ref": "#/components/schemas/Answer"}}
+    return {
+        "summary": "Webhooks of a source, as its vendor sends and signs them",
+        "description": "A repeat changes nothing. Which kinds send webhooks, and how: docs/sources.",
+        "operationId": "postWebhook",
+        "parameters": [
+            {
+                "name": "source",
+                "in": "path",
+                "required": True,
+                "description": "The id of one of [[sources]].",
+                "schema": {"type": "string"},
+            }
+        ],
+        "requestBody": {"required": True, "content": {"application/json": {}, _FORM: {}}},
+        "responses": {
+            status: {"description": text, "content": {"application/json": schema}}
+            for status, text in answers.items()
+        },
+    }
+
+
 def _response(status: int) -> Document:
     text, example = _ANSWERS[status]
     schema = {"$ref": "#/components/schemas/Answer"}
@@ -176,6 +212,7 @@ def _answer_schema() -> Document:
         "properties": {
             "accepted": {"type": "integer"},
             "rejected": {"type": "array", "items": rejected},
+            "dropped": {"type": "object", "additionalProperties": {"type": "integer"}},
             "detail": {"type": "string"},
         },
         "required": ["accepted", "rejected"],

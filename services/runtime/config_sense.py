@@ -59,10 +59,24 @@ def faults_of_secrets(config: Config, environment: Mapping[str, str]) -> Iterato
         is_signer = isinstance(holder, SourceConfig) and holder.kind == "http" and _has_secret(holder)
         if is_webhook and not (holder.secret_env or holder.secret_file):
             continue  # said by `faults_of`
+        if isinstance(holder, SourceConfig):
+            yield from _previous_secret(holder, place, environment)
         try:
             (secrets.read_webhook_key if is_webhook or is_signer else secrets.read)(holder, environment)
         except NoSecret as error:
             yield (*place, error.field), error.detail
+
+
+def _previous_secret(source: SourceConfig, place: Place, environment: Mapping[str, str]) -> Iterator[Fault]:
+    try:
+        secrets.read_named(
+            "previous_secret",
+            environment,
+            variable=source.previous_secret_env,
+            file=source.previous_secret_file,
+        )
+    except NoSecret as error:
+        yield (*place, error.field), error.detail
 
 
 def _addresses(config: Config) -> Iterator[Fault]:
