@@ -48,7 +48,10 @@ from services.ingest.names import fit
 
 
 class Place(Protocol):
-    """A visit to a queue, whatever else its source remembers of it."""
+    """A visit to a queue, whatever else its source remembers of it.
+
+    `queue` "": not known to who tells, or there is none; the segment names the visit all the same.
+    """
 
     @property
     def contact(self) -> str: ...
@@ -146,7 +149,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/left/{outcome}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 outcome=outcome,
                 agent=self._agent(agent) if agent is not None else None,
             )
@@ -159,7 +162,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/offered/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -172,7 +175,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/no_answer/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -192,7 +195,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/offer_ended/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
                 reason=reason,
             )
@@ -207,7 +210,7 @@ class Facts:
                 **self._envelope(_keyed(f"{place.segment}/accepted", key), at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -227,7 +230,7 @@ class Facts:
                 **self._envelope(_keyed(f"{place.segment}/talk_ended", key), at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent) if agent is not None else None,
                 by=by,
             )
@@ -390,3 +393,7 @@ class Facts:
 
 def _keyed(name: str, key: object) -> str:
     return f"{name}/{key}" if key != "" else name
+
+
+def _told(queue: str) -> str | None:
+    return fit(queue) if queue else None
