@@ -31,7 +31,8 @@ class AmiServer:
     `shift_s`: whole seconds by which every instant of what is played is moved.
     `knows_challenge`, `says_booted`, `answers_ping`, `answers_status`, `allows_status`,
     `has_timestamps`: what it does like the real one. `logins` counts who was let in, `refused` who was
-    not; `reads`: the classes of events that the user may read, None for all; `actions` are all it was asked, by name.
+    not; `reads`: the classes of events that the user may read, None for all; `actions` are all it was
+    asked, by name.
     """
 
     def __init__(self, *, user: str = "wallboard", secret: str = "s3cret", clock_us: int = 0) -> None:
