@@ -16,12 +16,14 @@ from services.ingest.adapters.amazon_connect import receiver as amazon_connect_r
 from services.ingest.adapters.amazon_connect import recording as amazon_connect_recording
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
+from services.ingest.adapters.chatwoot import connect as chatwoot
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
 from services.ingest.adapters.imap import connect as imap
 from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
 from services.ingest.adapters.kafka import translate as kafka_records
+from services.ingest.adapters.rocketchat import connect as rocketchat
 from services.ingest.receiving import Receiver
 from services.ingest.tools import Tools
 from services.ingest.translated import Read
@@ -55,9 +57,11 @@ ADAPTERS: dict[SourceKind, Adapter] = {
         read=amazon_connect_recording.read,
     ),
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
+    "chatwoot": Adapter(receiver=chatwoot.Receiver, read=chatwoot.read),
     "file": Adapter(run=file.run, read=file_rows.read),
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
+    "rocketchat": Adapter(receiver=rocketchat.Receiver, read=rocketchat.read),
 }
 """By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""
 
