@@ -1,7 +1,7 @@
 """Business time: how much of a stretch of time lies within a queue's opening hours.
 
 Hours are those of the wall clock, as `schemas.hours.is_open` says: a day on which the clocks change has
-an hour less or twice the same, and all of it counts. Which figures need it: docs/decisions/0015.
+an hour less or twice the same, and all of it counts. Which figures need it: docs/decisions/0016.
 """
 
 from bisect import bisect_left, bisect_right

@@ -55,7 +55,8 @@ class Span(Struct, array_like=True, frozen=True, gc=False):
 class Visit(Struct, eq=False, gc=False):
     """One visit to one queue, as its facts say now. `outcome` None: the contact waits.
 
-    `wrapped`: whether the end of wrap-up has been told, so that `handle_ms` is whole.
+    `wrapped`: whether the end of wrap-up has been told, so that `handle_ms` is whole. `closed_ms`: when
+    nothing was left to do for it, `given_up_ms`: from when on nobody waits for that (docs/decisions/0016).
     """
 
     key: tuple[str, str]
@@ -69,6 +70,8 @@ class Visit(Struct, eq=False, gc=False):
     talk_ended_ms: int | None = None
     handle_ms: int = 0
     wrapped: bool = False
+    closed_ms: int | None = None
+    given_up_ms: int | None = None
 
     def waited_like(self, other: "Visit") -> bool:
         """Whether both count alike but for their handling."""
@@ -81,7 +84,14 @@ class Visit(Struct, eq=False, gc=False):
         )
 
     def handled_like(self, other: "Visit") -> bool:
-        return self.talk_ended_ms == other.talk_ended_ms and self.handle_ms == other.handle_ms
+        return (
+            self.talk_ended_ms == other.talk_ended_ms
+            and self.handle_ms == other.handle_ms
+            and self.closed_like(other)
+        )
+
+    def closed_like(self, other: "Visit") -> bool:
+        return self.closed_ms == other.closed_ms and self.given_up_ms == other.given_up_ms
 
     @property
     def wait_ms(self) -> int:
@@ -120,7 +130,9 @@ _SILENCE = 10
 
 
 def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str, int]) -> Story:
-    """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
+    """The story of one contact. `expired`: by segment, from when on a visit is given up; one that still
+    waits is `unknown` from then on.
+    """
     ends: list[Fact] = []
     drafts = _gather(contact, facts, ends)
     times: _Times | None = None
@@ -130,8 +142,10 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
         visit = None
         if draft.entered is not None:
             visit = _settle(contact, draft.entered, draft, ends)
-            if visit.outcome is None and draft.name in expired:
-                visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, expired[draft.name], True
+            if visit.closed_ms is None and draft.name in expired:
+                visit.given_up_ms = expired[draft.name]
+                if visit.outcome is None:
+                    visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, visit.given_up_ms, True
             visits.append(visit)
         if draft.facts:
             if times is None:
@@ -300,7 +314,20 @@ def _settle(contact: str, entered: Fact, draft: _Draft, ends: list[Fact]) -> Vis
             visit.wrapped = wrap_ms is not None
             visit.handle_ms = max(0, talk_ended.at_ms - decisive.at_ms) + (wrap_ms or 0)
     visit.ended_ms = decisive.at_ms
+    visit.closed_ms = _closed_ms(visit, draft.facts, ends)
     return visit
+
+
+def _closed_ms(visit: Visit, facts: list[Fact], ends: list[Fact]) -> int | None:
+    """The first end of a visit that has an outcome: an answer alone is none (docs/decisions/0016)."""
+    ended_ms = visit.ended_ms or 0
+    if visit.outcome is not _ANSWERED:
+        return max(visit.entered_ms, ended_ms)
+    found = [f.at_ms for f in facts if f.kind == LEFT and f.word != _ANSWERED and f.at_ms >= ended_ms]
+    found += [f.at_ms for f in ends if f.at_ms >= visit.entered_ms]
+    if visit.talk_ended_ms is not None:
+        found.append(visit.talk_ended_ms)
+    return max(visit.entered_ms, min(found)) if found else None
 
 
 def _outcome_weight(outcome: Outcome, fact: Fact) -> tuple[bool, int, bool, int, str]:
