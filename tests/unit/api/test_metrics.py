@@ -1,5 +1,7 @@
 """What Prometheus is told of the board: labels from closed sets, whatever people call their sources."""
 
+from typing import Any
+
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
@@ -72,7 +74,7 @@ def told(row: QueueRow) -> dict[str, float]:
     }
 
 
-def mail(**changed: object) -> QueueRow:
+def mail(**changed: Any) -> QueueRow:
     figures = window(cleared=ratio(3, 4), cleared_business=ratio(0, 0))
     return queue_row(
         "mail", channel=Channel.EMAIL, backlog=BACKLOG, windows={WindowName.M15: figures}, **changed
