@@ -201,18 +201,19 @@ def test_the_order_of_events_does_not_matter_either() -> None:
 # --- with agents' own events ---
 
 
-def agents() -> list[Payload]:
+def agents(off_s: float = 0.3) -> list[Payload]:
     """Alice takes the call of `a`, as her stream shows it: instants a little off, like Connect's."""
     free = snapshot()
+    accepted_s, ended_s = 12 + off_s, 120 + off_s
     ringing = snapshot(in_hand("a", "CONNECTING", 5))
-    talking = snapshot(in_hand("a", "CONNECTED", 12.3, accepted=12.3))
-    wrapping = snapshot(in_hand("a", "ENDED", 120.4, accepted=12.3))
+    talking = snapshot(in_hand("a", "CONNECTED", accepted_s, accepted=accepted_s))
+    wrapping = snapshot(in_hand("a", "ENDED", ended_s, accepted=accepted_s))
     return [
         agent_event("LOGIN", 1, free),
         agent_event("STATE_CHANGE", 5.1, ringing, free),
         agent_event("STATE_CHANGE", 12.4, talking, ringing),
         agent_event("STATE_CHANGE", 120.5, wrapping, talking),
-        agent_event("STATE_CHANGE", 140.6, free, wrapping),
+        agent_event("STATE_CHANGE", 140.3 + off_s, free, wrapping),
         agent_event("HEART_BEAT", 260, free, free),
     ]
 
@@ -224,13 +225,16 @@ def without_agents(row: QueueRow) -> tuple[object, ...]:
     return bare, trend, waiting, oldest
 
 
+@pytest.mark.parametrize("off_s", [0.3, -0.9])
 @pytest.mark.parametrize("seed", range(6))
-def test_contact_events_count_where_agent_events_tell_the_same_whichever_come_first(seed: int) -> None:
+def test_contact_events_count_where_agent_events_tell_the_same_whichever_come_first(
+    seed: int, off_s: float
+) -> None:
     both: list[Payload] = [*contacts()]
     dice = random.Random(seed)
     dice.shuffle(both)
     places = sorted(dice.choices(range(len(both)), k=len(agents())))
-    for n, (place, event) in enumerate(zip(places, agents(), strict=True)):
+    for n, (place, event) in enumerate(zip(places, agents(off_s), strict=True)):
         both.insert(place + n, event)
     found = folded(through(both, seed=seed))
 

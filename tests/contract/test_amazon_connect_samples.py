@@ -113,11 +113,18 @@ def test_05_a_heartbeat_of_2019_says_how_the_agent_stands_and_not_what_is_next()
 @needs_shared
 def test_06_wrap_up_of_2018_begins_where_the_talk_ended() -> None:
     assert told(recorded(SHARED / "06_agent_event_acw_start_2018.json")) == [
-        "agent.state wrap_up 68127.027",
-        "agent.accepted stream 68121.021",
-        "talk.ended stream 68127.027",
-        "wrap.start stream 68127.027",
+        "agent.state wrap_up 68127.000",
+        "agent.accepted stream 68121.000",
+        "talk.ended stream 68127.000",
+        "wrap.start stream 68127.000",
     ]
+
+
+@needs_shared
+def test_06_instants_of_2018_are_known_to_the_second_and_say_so() -> None:
+    events = recorded(SHARED / "06_agent_event_acw_start_2018.json").events
+
+    assert {(event.occurred_ms % 1000, event.precision_ms) for event in events} == {(0, 1000)}
 
 
 def test_no_personal_datum_of_a_sample_comes_out() -> None:

@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import UTC, datetime
+from typing import Any
 
 from schemas.config import SourceConfig
 from schemas.events import AgentStateChanged, QueueLeft, SourceEvent, TalkEnded, Transfer
@@ -75,7 +76,7 @@ def contact_event(kind: str, contact: str = "c1", at_s: float = 0, /, **detail: 
 
 
 def in_hand(
-    contact: str = "c1", state: str = "CONNECTED", since_s: float = 0, **more: object
+    contact: str = "c1", state: str = "CONNECTED", since_s: float = 0, **more: Any
 ) -> dict[str, object]:
     """A contact as an agent's snapshot has it. `accepted`: when it was connected."""
     accepted, queue = more.pop("accepted", None), more.pop("queue", "support")

@@ -256,6 +256,7 @@ async def test_without_the_library_the_source_refuses_to_start(
     it = Running(stream_source(aws), work)
     with pytest.raises(Misconfigured, match=r"pip install 'vigie\[aws\]'"):
         await it.task
+    assert "pip install 'vigie[aws]'" in (it.report.status("i").reason or "")
 
 
 # --- the stream ---

@@ -31,7 +31,7 @@ from services.ingest.adapters.amazon_connect import snapshot
 from services.ingest.adapters.amazon_connect.contact_event import number_of
 from services.ingest.adapters.amazon_connect.hands import Hands
 from services.ingest.adapters.amazon_connect.snapshot import HELD, MAX_IN_HAND, Held, Snapshot, Standing
-from services.ingest.adapters.amazon_connect.wire import Fields, Unreadable, last_part
+from services.ingest.adapters.amazon_connect.wire import Fields, Unreadable, is_cut, last_part, second_of
 from services.ingest.facts import Facts, Spot
 from services.ingest.names import fit
 
@@ -77,12 +77,15 @@ class Known(Struct, frozen=True):
 
 
 class Agents:
-    """`facts` writes with the lower rank. `is_stream`: every event of the instance is heard here."""
+    """`facts` and `coarse` write with the lower rank, the latter what is known to the second. `is_stream`:
+    every event of the instance is heard here.
+    """
 
-    def __init__(self, source: SourceConfig, *, facts: Facts, is_stream: bool) -> None:
+    def __init__(self, source: SourceConfig, *, facts: Facts, coarse: Facts, is_stream: bool) -> None:
         self._source = source
+        self._exact = facts
+        self._coarse = coarse
         self._facts = facts
-        self._hands = Hands(facts)
         self._is_stream = is_stream
         self._silent_ms = round((SILENT_S if is_stream else SILENT_SHARED_S) * 1000)
         self._known: dict[str, Known] = {}
@@ -97,10 +100,11 @@ class Agents:
         kind = event.word("EventType")
         if kind != "LOGOUT" and "CurrentAgentSnapshot" not in event:
             raise Unreadable("CurrentAgentSnapshot: missing")
-        now = snapshot.read(event.part("CurrentAgentSnapshot"), self._source, at_ms=at_ms)
-        previous = None
+        is_coarse, at_ms = is_cut(at_ms), second_of(at_ms)
+        now, previous = self._seen(event, "Current", at_ms, is_coarse), None
         if kind == "STATE_CHANGE" and "PreviousAgentSnapshot" in event:
-            previous = snapshot.read(event.part("PreviousAgentSnapshot"), self._source, at_ms=at_ms)
+            previous = self._seen(event, "Previous", at_ms, is_coarse)
+        self._facts = self._coarse if is_coarse else self._exact
         known = self._before(agent, event.text("EventId"))
         if known.at_ms > at_ms:
             self._tell_alone(agent, kind, at_ms, now, previous)
@@ -112,7 +116,7 @@ class Agents:
             told_us = told_us + 1 if told_us // 1000 == at_ms else at_ms * 1000
             self._tell(agent, standing, told_us, inferred=kind == "HEART_BEAT")
         shown = previous.contacts if previous is not None else None
-        self._hands.differ(agent, now.contacts, shown, known.contacts, at_ms)
+        Hands(self._facts).differ(agent, now.contacts, shown, known.contacts, at_ms)
         news = Known(
             standing=standing,
             at_ms=at_ms,
@@ -129,6 +133,7 @@ class Agents:
         """Who was not heard for too long is offline, from when that is sure by the clock of his last event;
         by ours, where that was heard before we started: heartbeats that changed nothing are not in the log.
         """
+        self._facts = self._exact
         while self._watched:
             ours, agent = next(iter(self._watched.items()))
             known = self._known[ours]
@@ -187,6 +192,10 @@ class Agents:
 
     # --- states ---
 
+    def _seen(self, event: Fields, which: str, at_ms: int, is_coarse: bool) -> Snapshot:
+        told = event.part(f"{which}AgentSnapshot")
+        return snapshot.read(told, self._source, at_ms=at_ms, is_coarse=is_coarse)
+
     def _before(self, agent: str, event_id: str) -> Known:
         """What was known before this event, which may be the last one again."""
         known = self._known.get(self._ours(agent), Known())
@@ -202,7 +211,7 @@ class Agents:
         elif kind == "LOGIN" or (previous is not None and previous.standing != now.standing):
             self._tell(agent, now.standing, at_ms * 1000)
         if previous is not None:
-            self._hands.differ(agent, now.contacts, previous.contacts, previous.contacts, at_ms)
+            Hands(self._facts).differ(agent, now.contacts, previous.contacts, previous.contacts, at_ms)
 
     def _tell(self, agent: str, standing: Standing, at_us: int, *, inferred: bool = False) -> None:
         self._facts.agent_state(

@@ -8,6 +8,7 @@ import contextlib
 from collections.abc import Iterator
 
 from schemas.config import SourceConfig
+from schemas.errors import Misconfigured
 from services.ingest.adapters.amazon_connect import checkpoint
 from services.ingest.adapters.amazon_connect.aws import client, need_library
 from services.ingest.adapters.amazon_connect.kinesis import Stream
@@ -29,7 +30,11 @@ async def run(
     source: SourceConfig, tools: Tools, *, pace: Pace | None = None, patience: Patience | None = None
 ) -> None:
     """Reads until told to stop. Raises `Misconfigured` when the library for it is not installed."""
-    need_library(source)
+    try:
+        need_library(source)
+    except Misconfigured as error:
+        tools.report.lost(error.faults[0], is_refused=True)
+        raise
     await until_stopped(
         _Reading(source, tools, pace=pace or Pace(), patience=patience or Patience()).work(),
         report=tools.report,
@@ -68,14 +73,7 @@ class _Reading:
     async def _read_queue(self) -> None:
         """One connection. Ends by raising `Lost`."""
         async with client("sqs", self._source) as opened:
-            queue = Queue(
-                opened,
-                self._source,
-                self._tools,
-                translator=self._translator,
-                pace=self._pace,
-                patience=self._patience,
-            )
+            queue = Queue(opened, self._source, self._tools, translator=self._translator, pace=self._pace)
             await queue.check()
             with self._up():
                 if self._tools.is_trial:  # to receive a message is to hide it, and to count that it was

@@ -91,7 +91,7 @@ class Contacts:
                 self._departures.pop(number, None)
                 if isinstance(event, QueueLeft) and event.outcome in GOES_ON.values():
                     self._keep_gone_on(number)
-            elif event.inferred and event.agent is None and number not in self._gone_on:
+            elif event.inferred:
                 place = Spot(event.contact, event.segment, event.queue or "")
                 due_ms = event.received_ms + self._wait_ms
                 self._wait_for(
@@ -165,7 +165,6 @@ class Contacts:
         if outcome is None or not event.previous or event.previous == event.id:
             return
         self._keep_gone_on(event.previous)
-        self._departures.pop(event.previous, None)
         if event.type in ("INITIATED", "QUEUED", "DISCONNECTED", "COMPLETED"):
             before = Spot(event.contact, segment_of(event.contact, event.previous), "")
             self._told.left(before, event.begun_ms, outcome=outcome)

@@ -15,8 +15,8 @@ from services.ingest.adapters.amazon_connect import checkpoint
 from services.ingest.adapters.amazon_connect.aws import THROTTLED, asking, code_of
 from services.ingest.adapters.amazon_connect.pace import Pace
 from services.ingest.adapters.amazon_connect.shards import READ_TO_END, Progress, Shard, ready
-from services.ingest.adapters.amazon_connect.storing import store
 from services.ingest.adapters.amazon_connect.translate import Translator
+from services.ingest.handover import messages_of, store
 from services.ingest.line import Lost, Patience, delay_s
 from services.ingest.marks import Mark
 from services.ingest.tools import Tools
@@ -120,7 +120,8 @@ class Stream:
         found, now_ms = Translated(), self._tools.clock()
         for record in records:
             found.add(self._translator.take_any(record["Data"], now_ms))
-        await store(found, self._tools, patience=self._patience)
+        messages = messages_of(found, report=self._tools.report, now_ms=now_ms)
+        await store(messages, send=self._tools.send, report=self._tools.report)
         await self._keep(shard, records[-1]["SequenceNumber"])
 
     async def _keep(self, shard: str, number: str) -> None:

@@ -6,7 +6,7 @@ hierarchy groups and attributes are not read.
 
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.config import SourceConfig
 from schemas.vocabulary import AgentState, Channel
@@ -16,7 +16,7 @@ from services.ingest.adapters.amazon_connect.contact_event import (
     segment_of,
     shown_queue,
 )
-from services.ingest.adapters.amazon_connect.wire import CHANNELS, Fields, last_part, queue_of
+from services.ingest.adapters.amazon_connect.wire import CHANNELS, Fields, last_part, queue_of, second_of
 from services.ingest.facts import Spot
 from services.ingest.names import contact_name, fit
 
@@ -63,11 +63,13 @@ class Snapshot(Struct, frozen=True):
     contacts: Mapping[str, Held]
 
 
-def read(told: Fields, source: SourceConfig, *, at_ms: int) -> Snapshot:
-    """Raises `Unreadable` when an instant is none."""
+def read(told: Fields, source: SourceConfig, *, at_ms: int, is_coarse: bool = False) -> Snapshot:
+    """`is_coarse`: its instants are whole seconds. Raises `Unreadable` when one is none."""
     status = told.part("AgentStatus")
     profile = told.part("Configuration").part("RoutingProfile")
     contacts = dict(_contacts(told, source, at_ms))
+    if is_coarse:
+        contacts = {number: _in_seconds(held) for number, held in contacts.items()}
     state, reason = _state(status, contacts, source)
     standing = Standing(state, reason, _queues(profile, source), _capacity(profile))
     return Snapshot(standing, status.instant("StartTimestamp"), contacts)
@@ -83,6 +85,15 @@ def _contacts(told: Fields, source: SourceConfig, at_ms: int) -> list[tuple[str,
         accepted_ms = contact.instant("ConnectedToAgentTimestamp")
         found.append((number, Held(state, since_ms, _place(contact, number, source), accepted_ms)))
     return found
+
+
+def _in_seconds(held: Held) -> Held:
+    accepted_ms = held.accepted_ms
+    return structs.replace(
+        held,
+        since_ms=second_of(held.since_ms),
+        accepted_ms=second_of(accepted_ms) if accepted_ms is not None else None,
+    )
 
 
 def _place(contact: Fields, number: str, source: SourceConfig) -> Spot | None:

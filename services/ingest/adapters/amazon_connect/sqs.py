@@ -10,9 +10,8 @@ from typing import Any, NoReturn
 from schemas.config import SourceConfig
 from services.ingest.adapters.amazon_connect.aws import asking
 from services.ingest.adapters.amazon_connect.pace import Pace
-from services.ingest.adapters.amazon_connect.storing import store
 from services.ingest.adapters.amazon_connect.translate import Translator
-from services.ingest.line import Patience
+from services.ingest.handover import messages_of, store
 from services.ingest.tools import Tools
 from services.ingest.translated import Translated
 
@@ -31,14 +30,12 @@ class Queue:
         *,
         translator: Translator,
         pace: Pace,
-        patience: Patience,
     ) -> None:
         self._client = client
         self._url = source.queue_url
         self._tools = tools
         self._translator = translator
         self._pace = pace
-        self._patience = patience
 
     async def check(self) -> None:
         """The queue is there and lets us in. Raises `Lost`."""
@@ -66,7 +63,8 @@ class Queue:
         found, now_ms = Translated(), self._tools.clock()
         for message in messages:
             found.add(self._translator.take_any(message["Body"].encode("utf-8", "replace"), now_ms))
-        await store(found, self._tools, patience=self._patience)
+        told = messages_of(found, report=self._tools.report, now_ms=now_ms)
+        await store(told, send=self._tools.send, report=self._tools.report)
         entries = [
             {"Id": str(n), "ReceiptHandle": message["ReceiptHandle"]} for n, message in enumerate(messages)
         ]

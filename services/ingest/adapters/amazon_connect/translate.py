@@ -33,7 +33,8 @@ class Translator:
         self._told = Facts(source)
         self._derived = Facts(source, rank=SECOND_HAND)
         self._contacts = Contacts(source, pseudonyms, told=self._told, derived=self._derived)
-        self._agents = Agents(source, facts=self._derived, is_stream=is_stream)
+        self._coarse = Facts(source, rank=SECOND_HAND, precision_ms=1000)
+        self._agents = Agents(source, facts=self._derived, coarse=self._coarse, is_stream=is_stream)
 
     def take(self, raw: bytes, now_ms: int) -> Translated:
         """What a body tells that was received at `now_ms`. Raises `InvalidMessage` when it is no JSON."""
@@ -104,10 +105,11 @@ class Translator:
             self._contacts.take(event, now_ms)
 
     def _received(self, now_ms: int) -> None:
-        self._told.received_ms = self._derived.received_ms = now_ms
+        for facts in (self._told, self._derived, self._coarse):
+            facts.received_ms = now_ms
 
     def _events(self) -> list[SourceEvent]:
-        return [*self._told.take(), *self._derived.take()]
+        return [*self._told.take(), *self._derived.take(), *self._coarse.take()]
 
 
 def _decode(raw: bytes) -> object:

@@ -75,6 +75,18 @@ class Fields:
         return at_ms if at_ms >= _NOT_YET_MS else None
 
 
+def is_cut(at_ms: int) -> bool:
+    """Whether it is one of those that instances of 2018 and 2019 wrote: whole seconds, which stand again
+    where milliseconds should (`…08.008Z`). One of a thousand others looks like it.
+    """
+    return at_ms % 1000 == at_ms // 1000 % 60
+
+
+def second_of(at_ms: int) -> int:
+    """The whole second of an instant that is cut; others are as they are."""
+    return at_ms - at_ms % 1000 if is_cut(at_ms) else at_ms
+
+
 def last_part(arn: str) -> str:
     """The id that an ARN ends with; all of it where it has no parts."""
     return arn.rpartition("/")[2].strip()

@@ -9,9 +9,10 @@ import pytest
 from schemas.events import AgentStateChanged
 from schemas.vocabulary import AgentState, Channel
 from services.ingest.adapters.amazon_connect import agents
-from tests.doubles.connect_events import START_MS, Story, agent_event, body, in_hand, snapshot
+from tests.doubles.connect_events import START_MS, Story, agent_event, body, in_hand, line, snapshot
 
 FREE = snapshot()
+HELD_BEFORE = ["PENDING", "INCOMING", "CONNECTING"]
 
 
 def states(story: Story) -> list[tuple[str, str | None]]:
@@ -152,6 +153,36 @@ def test_a_heartbeat_says_nothing_new_and_makes_good_what_was_lost() -> None:
     ]
 
 
+@pytest.mark.parametrize("state", ["CONNECTING", "CONNECTED", "CONNECTED_ONHOLD", "ENDED", "MISSED", "ERROR"])
+def test_a_heartbeat_does_not_tell_again_what_is_in_hand(state: str) -> None:
+    shown = snapshot(in_hand(state=state, since_s=12, accepted=10))
+    story = Story()
+    story.tell(agent_event("STATE_CHANGE", 12, shown, FREE))
+
+    assert story.tell(agent_event("HEART_BEAT", 120, shown, FREE)) == []
+
+
+def test_a_call_back_that_comes_nearer_is_offered_once() -> None:
+    shots = [snapshot(in_hand(state=state, since_s=at_s)) for at_s, state in enumerate(HELD_BEFORE, 10)]
+    story = Story()
+    said = [
+        each
+        for at_s, (before, now) in enumerate(pairwise([FREE, *shots]), 10)
+        for each in story.tell(agent_event("STATE_CHANGE", at_s, now, before))
+    ]
+
+    assert said == ["agent.state ringing alice at 10", "agent.offered aws/c1/c1 support alice at 10"]
+
+
+@pytest.mark.parametrize("more", [{"Channel": "TASK"}, {"InitiationMethod": "MONITOR"}])
+def test_what_is_no_customers_contact_keeps_the_agent_busy_and_is_none(more: dict[str, str]) -> None:
+    shown = snapshot(in_hand(state="CONNECTED", since_s=12, accepted=12, **more))
+    story = Story()
+
+    assert story.tell(agent_event("STATE_CHANGE", 12, shown, FREE)) == ["agent.state in_contact alice at 12"]
+    assert story.tell(agent_event("STATE_CHANGE", 40, FREE, shown)) == ["agent.state available alice at 40"]
+
+
 def test_a_change_that_was_lost_is_made_good_by_the_next() -> None:
     story = Story()
     one, two = in_hand("c1", "CONNECTED", 12, accepted=12), in_hand("c2", "CONNECTED", 60, accepted=60)
@@ -188,6 +219,18 @@ def test_two_states_of_one_instant_are_ordered_as_they_came() -> None:
 
     words = {event.id: event.state for event in story.events if isinstance(event, AgentStateChanged)}
     assert [words[each] for each in sorted(words)] == ["ringing", "in_contact"]
+
+
+def test_seconds_that_stand_where_milliseconds_should_are_whole_seconds() -> None:
+    story = Story()
+    talking = snapshot(in_hand(state="CONNECTED", since_s=12.012, accepted=12.012))
+    story.tell(agent_event("STATE_CHANGE", 13.013, talking, FREE))
+    story.tell(agent_event("STATE_CHANGE", 20.5, FREE, talking))
+
+    assert [(line(event).rpartition(" ")[2], event.precision_ms) for event in story.events] == [
+        *(("13", 1000), ("12", 1000)),
+        *(("20.5", 0), ("20.5", 0), ("20.5", 0)),
+    ]
 
 
 def test_a_late_event_tells_what_it_shows_and_moves_nothing_back() -> None:

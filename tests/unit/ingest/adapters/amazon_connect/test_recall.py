@@ -5,7 +5,15 @@ import pytest
 from schemas.events import QueueLeft, SourceEvent
 from schemas.vocabulary import Outcome
 from services.ingest.adapters.amazon_connect import agents, contacts
-from tests.doubles.connect_events import START_MS, Story, agent_event, contact_event, in_hand, snapshot
+from tests.doubles.connect_events import (
+    START_MS,
+    Story,
+    agent_arn,
+    agent_event,
+    contact_event,
+    in_hand,
+    snapshot,
+)
 
 FREE = snapshot()
 GONE = contact_event("DISCONNECTED", queue="support", hung=30)
@@ -82,6 +90,14 @@ def test_a_visit_that_others_left_unknown_is_not_ours_to_decide() -> None:
     )
 
     assert started_after([other]).wait_until(100) == []
+
+
+def test_an_answer_whose_instant_is_not_known_is_not_made_an_abandon() -> None:
+    told = contact_event("DISCONNECTED", queue="support", hung=60, agentInfo={"agentArn": agent_arn("alice")})
+    first = Story()
+    first.tell(told)
+
+    assert started_after(first.events).wait_until(100) == []
 
 
 def test_states_and_contacts_in_hand_are_known_again_so_nothing_is_told_twice() -> None:
