@@ -19,6 +19,8 @@ from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_reco
 from services.ingest.adapters.chatwoot import connect as chatwoot
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
+from services.ingest.adapters.freeswitch_esl import connect as freeswitch_esl
+from services.ingest.adapters.freeswitch_esl import recording as freeswitch_esl_recording
 from services.ingest.adapters.imap import connect as imap
 from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
@@ -59,6 +61,7 @@ ADAPTERS: dict[SourceKind, Adapter] = {
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
     "chatwoot": Adapter(receiver=chatwoot.Receiver, read=chatwoot.read),
     "file": Adapter(run=file.run, read=file_rows.read),
+    "freeswitch_esl": Adapter(run=freeswitch_esl.run, read=freeswitch_esl_recording.read),
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
     "rocketchat": Adapter(receiver=rocketchat.Receiver, read=rocketchat.read),
