@@ -99,6 +99,8 @@ TERMS: dict[SourceKind, Terms] = {
     ),
     "http": Terms(_TWO_SECRETS),
 }
+FORMATS: dict[SourceKind, tuple[str, ...]] = {"freeswitch_esl": ("json", "plain")}
+"""Which of the values of `format` a kind knows, where it does not know them all."""
 _DEFAULTS = {field.name: field.default for field in structs.fields(SourceConfig)}
 
 
@@ -135,6 +137,9 @@ def _missing(source: SourceConfig, terms: Terms) -> Iterator[tuple[Place, str]]:
 
 
 def _misplaced(source: SourceConfig) -> Iterator[tuple[Place, str]]:
+    formats = FORMATS.get(source.kind, ())
+    if source.format is not None and formats and source.format not in formats:
+        yield ("format",), f'"{source.format}" is none of {", ".join(formats)}'
     if source.previous_secret_env and source.previous_secret_file:
         yield ("previous_secret_file",), "previous_secret_env is given too; one of them is enough"
     for name in ("url", "login_url", "public_url", "queue_url"):
