@@ -40,7 +40,7 @@ from services.runtime.clock import now_ms
 from services.runtime.kafka import Kafka
 from services.runtime.listening import from_here
 from services.runtime.options import add_arguments, default_data, file_in_force
-from services.runtime.process import serve
+from services.runtime.process import misconfigured, serve
 
 SHOWN = 10
 FOR_S = 30.0
@@ -163,7 +163,9 @@ async def _try(source: SourceConfig, config: Config, arguments: argparse.Namespa
             await _watch(report, told, running, seconds=arguments.seconds)
             status = report.status(INSTANCE)
             stop.set()
-            await asyncio.gather(running, return_exceptions=True)
+            [ended] = await asyncio.gather(running, return_exceptions=True)
+    if isinstance(ended, BaseException) and (faults := misconfigured(ended)):
+        raise Misconfigured(*faults)
     works, lines = verdict(source, status, events=told.events, seconds=arguments.seconds)
     print("\n".join(lines))
     return 0 if works else 1

@@ -175,7 +175,7 @@ def _exit_code(error: BaseException) -> int:
     """Says why, once, and gives the code; what is not an error of ours is raised again."""
     if isinstance(error, SystemExit):
         raise error
-    faults = _misconfigured(error)
+    faults = misconfigured(error)
     if faults:
         for fault in faults:
             log.error("misconfigured", fault=fault)
@@ -186,11 +186,11 @@ def _exit_code(error: BaseException) -> int:
     return 1
 
 
-def _misconfigured(error: BaseException) -> list[str]:
+def misconfigured(error: BaseException) -> list[str]:
     """Every fault inside `error`, which may be a group of a TaskGroup; none if anything else is in it."""
     if isinstance(error, Misconfigured):
         return list(error.faults)
     if not isinstance(error, BaseExceptionGroup):
         return []
-    inner = [_misconfigured(each) for each in error.exceptions]
+    inner = [misconfigured(each) for each in error.exceptions]
     return [fault for faults in inner for fault in faults] if all(inner) else []

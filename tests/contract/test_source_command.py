@@ -28,6 +28,11 @@ site = "paris"
 file = "{file}"
 columns = {{ type = "what", time = "at", contact = "ref", queue = "queue" }}
 [[sources]]
+id = "fs1"
+kind = "freeswitch_esl"
+site = "paris"
+secret_env = "PBX1_SECRET"
+[[sources]]
 id = "shop"
 kind = "http"
 site = "paris"
@@ -119,6 +124,13 @@ async def test_what_is_misconfigured_is_said_in_words(config: Path, server: AmiS
     assert "s3cret" not in out
 
 
+async def test_a_source_that_refuses_its_own_settings_says_why(config: Path) -> None:
+    code, _, err = await run(config, "fs1", "--seconds=60", secret="ClueCon")
+
+    assert code == 2
+    assert "change `password` in event_socket.conf.xml" in err
+
+
 async def test_a_file_is_tried_without_a_mark_left_behind(config: Path) -> None:
     for _ in range(2):
         code, out, _ = await run(config, "old", "--seconds=30", "--events=3")
@@ -129,7 +141,7 @@ async def test_a_file_is_tried_without_a_mark_left_behind(config: Path) -> None:
 @pytest.mark.parametrize(
     ("id_", "words"),
     [
-        ("nobody", "no source is called nobody; there are pbx1, old, shop"),
+        ("nobody", "no source is called nobody; there are pbx1, old, fs1, shop"),
         ("shop", "posts its events by itself"),
     ],
 )
