@@ -24,6 +24,7 @@ from schemas.events import (
 )
 from schemas.vocabulary import AgentState
 from tests.oracle.facts import Contact, VisitFact, contacts, distinct
+from tests.oracle.precision import first_end, without_echoes
 from tests.oracle.visits import outcome_of
 
 FOREVER = 2**62
@@ -48,9 +49,10 @@ class _Deed(Struct, frozen=True):
 
     fact: VisitFact
     queue: str | None
-    contact_ended_ms: tuple[int, ...]
-    visit_ended_ms: tuple[int, ...] = ()
-    """Somebody's answer, or whatever ended the visit: nobody rings any more."""
+    contact_ended: tuple[ContactEnded, ...]
+    accepted: tuple[AgentAccepted, ...] = ()
+    visit_ended_ms: tuple[int, int] | None = None
+    """From when to when the visit may have ended. After it, or after an answer, nobody rings any more."""
 
 
 def agents(events: Iterable[AnyEvent], config: Config) -> dict[tuple[str, str], list[Span]]:
@@ -137,20 +139,19 @@ def _life_derived(deeds: list[_Deed], config: Config, *, first_ms: int) -> list[
 
 def _contact_interval(accept: _Deed, deeds: list[_Deed]) -> Interval:
     """[accepted, talk ended or contact ended)."""
-    fact = accept.fact
-    ends = [d.fact.occurred_ms for d in _same_contact(accept, deeds) if isinstance(d.fact, TalkEnded)]
-    ends += accept.contact_ended_ms
-    return (fact.occurred_ms, min((e for e in ends if e >= fact.occurred_ms), default=FOREVER))
+    start_ms = accept.fact.occurred_ms
+    ends = [d.fact for d in _same_contact(accept, deeds) if isinstance(d.fact, TalkEnded)]
+    end_ms = first_end(start_ms, [*ends, *accept.contact_ended])
+    return (start_ms, FOREVER if end_ms is None else end_ms)
 
 
 def _wrap_interval(talk: _Deed, deeds: list[_Deed], config: Config) -> Interval:
     """[talk ended, the first of: wrap.end, the source's wrap_up_s, the agent's next accepted contact)."""
     start_ms = talk.fact.occurred_ms
-    ends = [
-        d.fact.occurred_ms
-        for d in _same_contact(talk, deeds)
-        if isinstance(d.fact, WrapEnd) and d.fact.occurred_ms >= start_ms
-    ]
+    wrapped_ms = first_end(
+        start_ms, [d.fact for d in _same_contact(talk, deeds) if isinstance(d.fact, WrapEnd)]
+    )
+    ends = [] if wrapped_ms is None else [wrapped_ms]
     for deed in deeds:
         if isinstance(deed.fact, AgentAccepted):
             other = deed.fact.contact != talk.fact.contact and deed.fact.occurred_ms == start_ms
@@ -165,10 +166,13 @@ def _wrap_interval(talk: _Deed, deeds: list[_Deed], config: Config) -> Interval:
 def _ringing_interval(offer: _Deed, deeds: list[_Deed]) -> Interval:
     """[offered, accepted by anybody or no_answer or offer_ended or the end of the visit or contact)."""
     enders = AgentAccepted | AgentNoAnswer | AgentOfferEnded
-    ends = [d.fact.occurred_ms for d in _same_contact(offer, deeds) if isinstance(d.fact, enders)]
-    ends += [*offer.contact_ended_ms, *offer.visit_ended_ms]
     start_ms = offer.fact.occurred_ms
-    return (start_ms, min((e for e in ends if e >= start_ms), default=FOREVER))
+    told = [d.fact for d in _same_contact(offer, deeds) if isinstance(d.fact, enders)]
+    end_ms = first_end(start_ms, [*told, *offer.contact_ended, *offer.accepted])
+    ends = [FOREVER if end_ms is None else end_ms]
+    if offer.visit_ended_ms is not None and offer.visit_ended_ms[1] >= start_ms:
+        ends.append(max(start_ms, offer.visit_ended_ms[0]))
+    return (start_ms, min(ends))
 
 
 def _same_contact(deed: _Deed, deeds: list[_Deed]) -> list[_Deed]:
@@ -217,22 +221,33 @@ def _deeds(known: list[Contact]) -> dict[tuple[str, str], list[_Deed]]:
     """Each agent's contact facts; talk.ended without agent is everybody's who accepted the visit."""
     found: dict[tuple[str, str], list[_Deed]] = defaultdict(list)
     for contact in known:
-        ended = tuple(e.occurred_ms for e in contact.events if isinstance(e, ContactEnded))
-        placed = [(key, fact) for key, facts in contact.facts.items() for fact in facts]
+        ends = [e for e in contact.events if isinstance(e, ContactEnded)]
+        ended = tuple(without_echoes(ends, everybody=set()))
+        all_accepted = {key: _who_accepted(facts) for key, facts in contact.facts.items()}
+        told = {
+            key: without_echoes(facts, everybody=all_accepted[key]) for key, facts in contact.facts.items()
+        }
+        placed = [(key, fact) for key, facts in told.items() for fact in facts]
         for key, fact in [*placed, *((None, fact) for fact in contact.homeless)]:
             entered = contact.entered.get(key) if key else None
-            own = contact.facts.get(key, []) if key else contact.homeless
+            own = told[key] if key else contact.homeless
             siblings = own if key else [fact]
             named_queues = [q for f in siblings if (q := getattr(f, "queue", None))]
             queue = entered.queue if entered else min(named_queues, default=None)
-            accepts = [f for f in own if isinstance(f, AgentAccepted)]
+            accepts = tuple(f for f in own if isinstance(f, AgentAccepted))
             named = getattr(fact, "agent", None)
             is_everybodys = named is None and isinstance(fact, TalkEnded | WrapEnd)
-            over = [f.occurred_ms for f in accepts]
-            if entered and (outcome := outcome_of(contact, entered, own, silence_ms=FOREVER, now_ms=0)):
-                over.append(outcome.at_ms)
+            over = None
+            if entered and key:
+                every = contact.facts[key]
+                if outcome := outcome_of(contact, entered, every, silence_ms=FOREVER, now_ms=0):
+                    over = (outcome.at_ms, outcome.until_ms)
             talked = {f.agent for f in own if isinstance(f, AgentAccepted | TalkEnded) and f.agent}
             agents_meant = talked if is_everybodys else {named} if named else set()
             for agent in agents_meant:
-                found[contact.site, agent].append(_Deed(fact, queue, ended, tuple(over)))
+                found[contact.site, agent].append(_Deed(fact, queue, ended, accepts, over))
     return found
+
+
+def _who_accepted(facts: Iterable[VisitFact]) -> set[str]:
+    return {f.agent for f in facts if isinstance(f, AgentAccepted)}

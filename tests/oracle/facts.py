@@ -6,7 +6,7 @@ SEMANTICS.md §1. A visit is one stay of one contact in one queue; `Key` names i
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.events import (
     AgentAccepted,
@@ -29,6 +29,7 @@ from schemas.events import (
     WrapEnd,
     WrapStart,
 )
+from tests.oracle.precision import precedence, sharpest
 
 Key = tuple[str, str, int]
 """("segment", its name, 0), or ("queue", queue, instant of queue.entered) where no segment is given."""
@@ -47,8 +48,9 @@ _CONTACT_EVENTS = (
 class Contact(Struct, frozen=True):
     """All that is known of one contact: its events, and the facts of each of its visits.
 
-    `entered` and `accepted` hold the best fact of each visit; a visit without `entered` counts
-    nowhere. `homeless` are facts of no known visit; they still say what their agent did.
+    `entered` and `accepted` hold the best fact of each visit, `entered` with the instant (and the source)
+    of the most precise; a visit without `entered` counts nowhere. `homeless` are facts of no known visit;
+    they still say what their agent did.
     """
 
     site: str
@@ -77,11 +79,6 @@ def contacts(events: Sequence[AnyEvent]) -> list[Contact]:
     return [_contact(site, name, found) for (site, name), found in by_contact.items()]
 
 
-def precedence(event: ContactEvent) -> tuple[int, int, str]:
-    """Sorts the best of contradicting facts first: higher rank, then smallest (occurred_ms, id)."""
-    return (-event.rank, event.occurred_ms, event.id)
-
-
 def _contact(site: str, name: str, events: list[ContactEvent]) -> Contact:
     entered = _entered(events)
     facts: dict[Key, list[VisitFact]] = defaultdict(list)
@@ -108,7 +105,14 @@ def _entered(events: Iterable[ContactEvent]) -> dict[Key, QueueEntered]:
     for event in events:
         if isinstance(event, QueueEntered):
             found[_key_of_entered(event)].append(event)
-    return {key: min(several, key=precedence) for key, several in found.items()}
+    return {key: _timed(min(several, key=precedence), several) for key, several in found.items()}
+
+
+def _timed(best: QueueEntered, several: list[QueueEntered]) -> QueueEntered:
+    timer = sharpest(best, several)
+    return structs.replace(
+        best, occurred_ms=timer.occurred_ms, source=timer.source, precision_ms=timer.precision_ms
+    )
 
 
 def _key_of_entered(event: QueueEntered) -> Key:

@@ -97,6 +97,7 @@ def make_history(
         span_ms=span_ms,
         is_explicit=is_explicit,
         clock_behind_ms=rng.choice((0, 0, 200, 10_000, 3_600_000, -7000)),
+        echoes=rng.choice((0.0, 0.3, 0.9)),
     )
     for n in range(agents_per_site):
         for site in SITES:
@@ -165,6 +166,8 @@ class Story(Struct):
     span_ms: int
     is_explicit: bool = False
     clock_behind_ms: int = 0
+    echoes: float = 0.0
+    """How often another source of the same system tells a fact too, its instant cut down."""
     agents: list[tuple[str, str]] = field(default_factory=list)
     events: list[AnyEvent] = field(default_factory=list)
 
@@ -184,6 +187,19 @@ class Story(Struct):
             if make is SourceHeartbeat:
                 data["clock_ms"] = received_ms - self.clock_behind_ms - self.rng.choice((0, 3, 600))
             self.events.append(make(**envelope, **data))
+
+    def tell(self, make: Callable[..., AnyEvent], at_ms: int, site: str, **data: object) -> None:
+        """Tell one fact; another source may tell it too, or instead, to the second, or worse, or wrongly."""
+        if self.rng.random() >= self.echoes:
+            self.add(make, at_ms, site, **data)
+            return
+        if self.rng.random() < 0.7:
+            self.add(make, at_ms, site, **data)
+        precision_ms = self.rng.choice((1000, 1000, 1000, 100, 60_000))
+        off_ms = self.rng.choice((0, 0, 0, 0, -2000, 1001, 3500))
+        cut_ms = (at_ms + off_ms) // precision_ms * precision_ms
+        envelope = {"source": "coarse", "rank": self.rng.choice((0, 0, 2)), "precision_ms": precision_ms}
+        self.add(make, cut_ms, site, **(data | envelope))
 
 
 class Leg(Struct):
@@ -233,12 +249,12 @@ def tell_contact(story: Story, site: str, contact: str) -> None:
         if goes_on and rng.random() < 0.5:
             kind = rng.choice(list(TransferKind))
             from_queue = rng.choice((leg.queue, leg.queue, None))
-            story.add(
+            story.tell(
                 Transfer, end_ms, site, contact=contact, kind=kind, from_queue=from_queue, to_queue=queue
             )
         at_ms = max(end_ms, leg.entered_ms) + rng.choice((3, 40, 5 * SECOND_MS))
     if rng.random() < 0.3:
-        story.add(ContactEnded, at_ms - 1 - rng.choice((0, 0, 3 * SECOND_MS)), site, contact=contact)
+        story.tell(ContactEnded, at_ms - 1 - rng.choice((0, 0, 3 * SECOND_MS)), site, contact=contact)
     _tell_noise(story, site, contact, at_ms)
 
 
@@ -267,7 +283,8 @@ def _tell_entered(story: Story, leg: Leg) -> None:
     rng = story.rng
     channel = rng.choice((None, CHANNELS.get(leg.queue, Channel.PHONE), rng.choice(list(Channel))))
     data = {"contact": leg.contact, "queue": leg.queue, "segment": leg.segment}
-    story.add(QueueEntered, leg.entered_ms, leg.site, channel=channel, **data)
+    tell = story.add if leg.segment is None else story.tell  # at another instant it is another visit
+    tell(QueueEntered, leg.entered_ms, leg.site, channel=channel, **data)
     if rng.random() < 0.15:  # another source saw it too; unnamed, at another instant it is another visit
         at_ms = leg.entered_ms + rng.choice((0, 1) if leg.segment is None else (-1, 0, 1))
         story.add(QueueEntered, at_ms, leg.site, source="queue_log", rank=rng.choice((0, 2)), **data)
@@ -281,15 +298,15 @@ def _tell_answer(story: Story, leg: Leg, answered_ms: int) -> int:
     name = {"contact": leg.contact, "agent": agent}
     if rng.random() < 0.7:
         ring_ms = max(leg.entered_ms, answered_ms - rng.randint(0, 20 * SECOND_MS))
-        story.add(AgentOffered, ring_ms, leg.site, **name, **leg.named(rng))
+        story.tell(AgentOffered, ring_ms, leg.site, **name, **leg.named(rng))
     told = rng.choice(("accepted", "accepted", "left", "both"))
     if told != "left":
-        story.add(AgentAccepted, answered_ms, leg.site, **name, **leg.named(rng))
+        story.tell(AgentAccepted, answered_ms, leg.site, **name, **leg.named(rng))
     if told != "accepted":
         left_ms = answered_ms + rng.choice((0, -3, 250))
         source, rank = rng.choice((("pbx", 0), ("queue_log", 2)))
         data = {"outcome": Outcome.ANSWERED, "source": source, "rank": rank}
-        story.add(QueueLeft, left_ms, leg.site, **data, **name, **leg.named(rng))
+        story.tell(QueueLeft, left_ms, leg.site, **data, **name, **leg.named(rng))
     return _tell_handling(story, leg, agent, answered_ms)
 
 
@@ -308,12 +325,12 @@ def _tell_handling(story: Story, leg: Leg, agent: str, answered_ms: int) -> int:
         story.add(HoldEnd, answered_ms + talk_ms // 2, leg.site, **by_agent, **by_segment)
     if rng.random() < 0.9:
         place = leg.named(rng) if story.is_explicit else rng.choice(({}, leg.named(rng), leg.named(rng)))
-        story.add(TalkEnded, ended_ms, leg.site, by=rng.choice((None, *EndedBy)), **by_agent, **place)
+        story.tell(TalkEnded, ended_ms, leg.site, by=rng.choice((None, *EndedBy)), **by_agent, **place)
     if rng.random() < 0.3:
-        story.add(WrapStart, ended_ms + rng.choice((0, 700)), leg.site, **by_agent, **by_segment)
+        story.tell(WrapStart, ended_ms + rng.choice((0, 700)), leg.site, **by_agent, **by_segment)
     if rng.random() < 0.6:
         wrap_ms = rng.choice((0, 1, rng.randint(0, 90 * SECOND_MS)))
-        story.add(WrapEnd, ended_ms + 700 + wrap_ms, leg.site, **by_agent, **by_segment)
+        story.tell(WrapEnd, ended_ms + 700 + wrap_ms, leg.site, **by_agent, **by_segment)
     return ended_ms
 
 
@@ -322,13 +339,13 @@ def _tell_missed_offer(story: Story, leg: Leg, before_ms: int) -> None:
     if rng.random() < 0.3 and before_ms > leg.entered_ms:
         name = {"contact": leg.contact, "agent": _agent(story, leg.site)}
         at_ms = rng.randint(leg.entered_ms, before_ms)
-        story.add(AgentOffered, at_ms, leg.site, **name, **leg.named(rng))
+        story.tell(AgentOffered, at_ms, leg.site, **name, **leg.named(rng))
         end_ms = rng.randint(at_ms, before_ms)
         if rng.random() < 0.5:
-            story.add(AgentNoAnswer, end_ms, leg.site, **name, **leg.named(rng))
+            story.tell(AgentNoAnswer, end_ms, leg.site, **name, **leg.named(rng))
         else:
             reason = rng.choice((None, *OfferEnd))
-            story.add(AgentOfferEnded, end_ms, leg.site, reason=reason, **name, **leg.named(rng))
+            story.tell(AgentOfferEnded, end_ms, leg.site, reason=reason, **name, **leg.named(rng))
 
 
 def _tell_abandon(story: Story, leg: Leg, left_ms: int) -> int:
@@ -337,9 +354,9 @@ def _tell_abandon(story: Story, leg: Leg, left_ms: int) -> int:
     _tell_missed_offer(story, leg, left_ms)
     if rng.random() < 0.3:
         name = {"contact": leg.contact, "agent": _agent(story, leg.site)}
-        story.add(AgentOffered, max(leg.entered_ms, left_ms - 4000), leg.site, **name, **leg.named(rng))
+        story.tell(AgentOffered, max(leg.entered_ms, left_ms - 4000), leg.site, **name, **leg.named(rng))
         ended = {"reason": OfferEnd.CALLER_LEFT, **name, **leg.named(rng)}
-        story.add(AgentOfferEnded, left_ms, leg.site, **ended)
+        story.tell(AgentOfferEnded, left_ms, leg.site, **ended)
     _tell_left(story, leg, left_ms, Outcome.ABANDONED)
     return left_ms
 
@@ -360,7 +377,7 @@ def _tell_left(story: Story, leg: Leg, at_ms: int, outcome: Outcome) -> None:
     rng = story.rng
     source, rank = rng.choice((("pbx", 0), ("pbx", 0), ("queue_log", 2), ("crm", 0)))
     data = {"contact": leg.contact, "outcome": outcome, "source": source, "rank": rank}
-    story.add(QueueLeft, at_ms, leg.site, **data, **leg.named(rng))
+    story.tell(QueueLeft, at_ms, leg.site, **data, **leg.named(rng))
 
 
 def _tell_noise(story: Story, site: str, contact: str, at_ms: int) -> None:

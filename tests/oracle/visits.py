@@ -4,7 +4,7 @@ SEMANTICS.md §1 (answered, contradictions, silence), §3 (handle time), §4 (ch
 """
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 from msgspec import Struct
 
@@ -25,7 +25,8 @@ from schemas.events import (
 )
 from schemas.vocabulary import Channel, Outcome, TransferKind
 from tests.oracle.clocks import skews
-from tests.oracle.facts import Contact, Key, VisitFact, contacts, distinct, precedence
+from tests.oracle.facts import Contact, Key, VisitFact, contacts, distinct
+from tests.oracle.precision import latest_ms, precedence, sharpest
 
 SILENCE_IN_WAIT_LIMITS = 10
 """A waiting contact without news for so many wait limits becomes `unknown` (SEMANTICS.md §1)."""
@@ -65,6 +66,12 @@ class _Candidate(NamedTuple):
     id: str
     rank: int
     agent: str | None = None
+    told: QueueLeft | AgentAccepted | Transfer | ContactEnded | None = None
+    """What told it; after `_timed`, what told its instant."""
+
+    @property
+    def until_ms(self) -> int:
+        return self.at_ms if self.told is None else latest_ms(self.told)
 
 
 def visits(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Visit]:
@@ -150,21 +157,54 @@ def outcome_of(
     accepts = [f for f in facts if isinstance(f, AgentAccepted)]
     if best.outcome is Outcome.ANSWERED and accepts:
         accept = min(accepts, key=precedence)
-        return _Candidate(Outcome.ANSWERED, accept.occurred_ms, accept.id, accept.rank, accept.agent)
-    return best
+        best = _candidate(Outcome.ANSWERED, accept, accept.agent)
+    return _timed(best, contact, facts)
+
+
+def _timed(best: _Candidate, contact: Contact, facts: list[VisitFact]) -> _Candidate:
+    """The outcome at the instant that the most precise tells, whatever end of the visit that one tells.
+
+    An answer is timed by answers: by accepts, where there are any.
+    """
+    assert best.told is not None
+    told: list[QueueLeft | AgentAccepted | Transfer | ContactEnded] = []
+    if best.outcome is Outcome.ANSWERED:
+        told += [
+            f
+            for f in facts
+            if type(f) is type(best.told) and getattr(f, "outcome", Outcome.ANSWERED) is Outcome.ANSWERED
+        ]
+    else:
+        told += [f for f in facts if isinstance(f, QueueLeft | AgentAccepted) or _is_flow_out(f)]
+        if isinstance(best.told, ContactEnded):
+            told += [e for e in contact.events if isinstance(e, ContactEnded)]
+    timer = sharpest(best.told, told)
+    return best._replace(at_ms=timer.occurred_ms, told=timer)
+
+
+def _is_flow_out(fact: VisitFact) -> TypeGuard[Transfer]:
+    return isinstance(fact, Transfer) and fact.kind is TransferKind.QUEUE
+
+
+def _candidate(
+    outcome: Outcome,
+    told: QueueLeft | AgentAccepted | Transfer | ContactEnded,
+    agent: str | None = None,
+) -> _Candidate:
+    return _Candidate(outcome, told.occurred_ms, told.id, told.rank, agent, told)
 
 
 def _candidates(contact: Contact, entered: QueueEntered, facts: list[VisitFact]) -> list[_Candidate]:
     found = []
     for fact in facts:
         if isinstance(fact, QueueLeft):
-            found.append(_Candidate(fact.outcome, fact.occurred_ms, fact.id, fact.rank, fact.agent))
+            found.append(_candidate(fact.outcome, fact, fact.agent))
         elif isinstance(fact, AgentAccepted):
-            found.append(_Candidate(Outcome.ANSWERED, fact.occurred_ms, fact.id, fact.rank, fact.agent))
-        elif isinstance(fact, Transfer) and fact.kind is TransferKind.QUEUE:
-            found.append(_Candidate(Outcome.TRANSFERRED, fact.occurred_ms, fact.id, fact.rank))
-    ends = [e for e in contact.events if isinstance(e, ContactEnded) and e.occurred_ms >= entered.occurred_ms]
-    return found + [_Candidate(Outcome.UNKNOWN, e.occurred_ms, e.id, e.rank) for e in ends]
+            found.append(_candidate(Outcome.ANSWERED, fact, fact.agent))
+        elif _is_flow_out(fact):
+            found.append(_candidate(Outcome.TRANSFERRED, fact))
+    ends = [e for e in contact.events if isinstance(e, ContactEnded) and latest_ms(e) >= entered.occurred_ms]
+    return found + [_candidate(Outcome.UNKNOWN, e) for e in ends]
 
 
 def _best_first(candidate: _Candidate) -> tuple[bool, int, bool, int, str]:
@@ -182,11 +222,13 @@ def _handling(outcome: _Candidate | None, facts: list[VisitFact]) -> tuple[int |
     ends = [f for f in facts if isinstance(f, TalkEnded)]
     if outcome is None or outcome.outcome is not Outcome.ANSWERED or not ends:
         return (None, None)
-    talk_ended_ms = min(ends, key=precedence).occurred_ms
+    talk_ended_ms = sharpest(min(ends, key=precedence), ends).occurred_ms
     handled_ms = max(0, talk_ended_ms - outcome.at_ms)
     wrap_ends = [f for f in facts if isinstance(f, WrapEnd)]
     if wrap_ends:
         wrap_starts = [f for f in facts if isinstance(f, WrapStart)]
-        start_ms = min(wrap_starts, key=precedence).occurred_ms if wrap_starts else talk_ended_ms
-        handled_ms += max(0, min(wrap_ends, key=precedence).occurred_ms - start_ms)
+        start_ms = talk_ended_ms
+        if wrap_starts:
+            start_ms = sharpest(min(wrap_starts, key=precedence), wrap_starts).occurred_ms
+        handled_ms += max(0, sharpest(min(wrap_ends, key=precedence), wrap_ends).occurred_ms - start_ms)
     return (talk_ended_ms, handled_ms)

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from msgspec import Struct, structs
 
 from schemas.vocabulary import AgentState
-from services.aggregator.core.visits import Span
+from services.aggregator.core.spans import Span
 
 KEPT_MS = 120 * 60_000
 """How far back a timeline can still change: the lateness bound, and a talk before what names its queue."""

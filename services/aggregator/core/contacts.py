@@ -7,9 +7,7 @@ from msgspec import Struct
 
 from schemas import events as ev
 from schemas.vocabulary import Channel, Outcome
-from services.aggregator.core.names import one
-from services.aggregator.core.repeats import HASH_BYTES, hash_of
-from services.aggregator.core.visits import (
+from services.aggregator.core.facts import (
     ACCEPTED,
     CONTACT_ENDED,
     ENTERED,
@@ -20,11 +18,11 @@ from services.aggregator.core.visits import (
     WRAP_END,
     WRAP_START,
     Fact,
-    Span,
-    Story,
-    Terms,
-    tell,
 )
+from services.aggregator.core.names import one
+from services.aggregator.core.repeats import HASH_BYTES, hash_of
+from services.aggregator.core.spans import Span, Terms
+from services.aggregator.core.visits import Story, tell
 
 PACK_AFTER_MS = 10 * 60_000
 """A contact untouched for so long is kept packed (SEMANTICS.md §1)."""

@@ -19,8 +19,8 @@ from services.aggregator.core.contacts import StoredContact
 from services.aggregator.core.queues import DayCount, TermsInForce
 from services.aggregator.core.repeats import Batch
 from services.aggregator.core.sources import Source
+from services.aggregator.core.spans import Span
 from services.aggregator.core.state_time import Sums
-from services.aggregator.core.visits import Span
 from services.aggregator.core.windows import Bucket
 
 

@@ -313,6 +313,7 @@ class Site:
         if queue.is_configured or (queue.channel_told is not None and queue.channel_told <= told):
             return
         queue.channel_told = told
+        queue.touch()
         if channel is not queue.channel:
             self.adopt(queue, self.config.queue(self.id, queue.config.id, channel), now_ms)
 

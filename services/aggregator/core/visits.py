@@ -1,61 +1,45 @@
 """From the facts of one contact to its visits: who waited where, how long, and how it ended.
 
 A function of the set of facts: their order of arrival and their repeats do not matter. Rules:
-SEMANTICS.md §1 (identity, contradictions) and §5 (agents' states that follow from contacts).
+SEMANTICS.md §1 (identity, contradictions) and §5 (agents' states that follow from contacts);
+docs/decisions/0009, also for instants that were cut down.
 """
 
-from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from operator import attrgetter, itemgetter
 
 from msgspec import Struct
 
-from schemas.vocabulary import AgentState, Outcome
+from schemas.vocabulary import Outcome
+from services.aggregator.core.facts import (
+    ACCEPTED,
+    CONTACT_ENDED,
+    ENTERED,
+    LEFT,
+    TALK_ENDED,
+    WRAP_END,
+    WRAP_START,
+    Fact,
+    told_once,
+    until_ms,
+    weight,
+    when,
+    when_left,
+)
+from services.aggregator.core.spans import Span, Terms, Times, follow_agents, times_of
 
-ENTERED, LEFT, ACCEPTED, TALK_ENDED, WRAP_START, WRAP_END, OFFERED, OFFER_ENDED, CONTACT_ENDED = range(9)
-"""Kinds of facts that figures depend on. Others only count as news of the contact.
-
-Plain numbers, and members of enums under names of their own: in Python 3.11 `Enum.MEMBER` takes as long
-as ten comparisons, and a story is told with hundreds.
-"""
 _ANSWERED, _ABANDONED, _UNKNOWN = Outcome.ANSWERED, Outcome.ABANDONED, Outcome.UNKNOWN
-_IN_CONTACT, _WRAP_UP, _RINGING = AgentState.IN_CONTACT, AgentState.WRAP_UP, AgentState.RINGING
 _OUTCOMES = {outcome.value: outcome for outcome in Outcome}
-
-
-class Fact(Struct, array_like=True, frozen=True, gc=False):
-    """One fact as its source told it. `word` is the outcome of a LEFT.
-
-    `precision_ms`: its instant was cut down to a multiple of so many ms; 0: it was not.
-    """
-
-    kind: int
-    at_ms: int
-    id: str
-    source: str
-    rank: int = 0
-    segment: str | None = None
-    queue: str | None = None
-    agent: str | None = None
-    word: str | None = None
-    precision_ms: int = 0
-
-
-class Span(Struct, array_like=True, frozen=True, gc=False):
-    """An agent's time with a visit: `end_ms` None while it lasts."""
-
-    agent: str
-    state: AgentState
-    start_ms: int
-    end_ms: int | None
-    queue: str | None
-    contact: str
 
 
 class Visit(Struct, eq=False, gc=False):
     """One visit to one queue, as its facts say now. `outcome` None: the contact waits.
 
-    `wrapped`: whether the end of wrap-up has been told, so that `handle_ms` is whole.
+    `source` is the one whose clock `entered_ms` is of. `ended_cut_ms`: how much later than `ended_ms` it
+    may have ended, as that instant was cut down. `wrapped`: whether the end of wrap-up has been told, so
+    that `handle_ms` is whole.
     """
 
     key: tuple[str, str]
@@ -69,6 +53,7 @@ class Visit(Struct, eq=False, gc=False):
     talk_ended_ms: int | None = None
     handle_ms: int = 0
     wrapped: bool = False
+    ended_cut_ms: int = 0
 
     def waited_like(self, other: "Visit") -> bool:
         """Whether both count alike but for their handling."""
@@ -97,21 +82,32 @@ class Story(Struct, frozen=True, gc=False):
     spans: list[Span]
 
 
-Terms = Callable[[str, str | None], int | None]
-"""How long wrap-up lasts at the most, in ms, by source and queue; None: until it is told to end."""
-
-
 class _Draft(Struct, eq=False, gc=False):
-    """The facts of one segment, being gathered."""
+    """The facts of one segment, being gathered.
+
+    `entered` tells the queue, `entered_at` the instant: another fact only where that of the first was cut
+    down.
+    """
 
     name: str
     entered: Fact | None = None
     facts: list[Fact] = []
+    entered_at: Fact | None = None
+    entries: list[Fact] | None = None
+
+    def enter(self, fact: Fact) -> None:
+        """The entry as all who tell it say."""
+        if self.entered is None:
+            self.entered = self.entered_at = fact
+            return
+        self.entries = [*(self.entries or (self.entered,)), fact]
+        self.entered = min(self.entries, key=weight)
+        self.entered_at = when(self.entered, self.entries)
 
     @property
     def entered_ms(self) -> int:
-        assert self.entered is not None  # only drafts with an entry are compared by it
-        return self.entered.at_ms
+        assert self.entered_at is not None  # only drafts with an entry are compared by it
+        return self.entered_at.at_ms
 
 
 _NO_ENTRY = "\x00"
@@ -123,7 +119,8 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
     """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
     ends: list[Fact] = []
     drafts = _gather(contact, facts, ends)
-    times: _Times | None = None
+    kept = {d.name: told_once(d.facts) for d in drafts} if any(map(_PRECISION_MS, facts)) else None
+    times: Times | None = None
     visits: list[Visit] = []
     spans: list[Span] = []
     for draft in drafts:
@@ -134,9 +131,16 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
                 visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, expired[draft.name], True
             visits.append(visit)
         if draft.facts:
+            own = draft.facts if kept is None else kept[draft.name]
             if times is None:
-                times = _times_of(facts)
-            _follow_agents(contact, draft, visit, times, terms, spans)
+                told = facts if kept is None else [*told_once(ends), *chain.from_iterable(kept.values())]
+                times = times_of(told)
+            queue = left = None
+            if visit is not None:
+                queue = visit.queue
+                if visit.ended_ms is not None:
+                    left = (visit.ended_ms, visit.ended_ms + visit.ended_cut_ms)
+            follow_agents(contact, own, spans, queue=queue, left=left, told=times, terms=terms)
     return Story(visits, spans)
 
 
@@ -159,8 +163,7 @@ def _gather(contact: str, facts: Sequence[Fact], ends: list[Fact]) -> Iterable[_
             draft = drafts.get(name)
             if draft is None:
                 draft = drafts[name] = _Draft(name)
-            if draft.entered is None or _weight(fact) < _weight(draft.entered):
-                draft.entered = fact
+            draft.enter(fact)
         elif kind == CONTACT_ENDED:
             ends.append(fact)
         elif fact.segment is not None:
@@ -243,6 +246,7 @@ class _Accepted:
 
 
 _ENTERED_MS = attrgetter("entered_ms")
+_PRECISION_MS = attrgetter("precision_ms")
 _FIRST = itemgetter(0)
 
 
@@ -258,15 +262,11 @@ def _without_entry(drafts: dict[str, _Draft], queue: str) -> _Draft:
     return drafts.setdefault(name, _Draft(name))
 
 
-def _weight(fact: Fact) -> tuple[int, int, str]:
-    """Smaller wins: higher rank, then earlier, then the smaller id."""
-    return (-fact.rank, fact.at_ms, fact.id)
-
-
 def _settle(contact: str, entered: Fact, draft: _Draft, ends: list[Fact]) -> Visit:
     """The visit with the outcome that wins among all that its facts tell."""
-    visit = Visit((contact, draft.name), entered.queue or "", entered.at_ms, entered.source)
-    best: tuple[tuple[bool, int, bool, int, str], Outcome, Fact] | None = None
+    at = draft.entered_at or entered
+    visit = Visit((contact, draft.name), entered.queue or "", at.at_ms, at.source)
+    best: tuple[tuple[bool, int, bool, int, str, str], Outcome, Fact] | None = None
     accepted: Fact | None = None
     talk_ended: Fact | None = None
     for fact in draft.facts:
@@ -274,43 +274,56 @@ def _settle(contact: str, entered: Fact, draft: _Draft, ends: list[Fact]) -> Vis
             outcome = _OUTCOMES[fact.word] if fact.word else _UNKNOWN
         elif fact.kind == ACCEPTED:
             outcome = _ANSWERED
-            if accepted is None or _weight(fact) < _weight(accepted):
+            if accepted is None or weight(fact) < weight(accepted):
                 accepted = fact
         else:
-            if fact.kind == TALK_ENDED and (talk_ended is None or _weight(fact) < _weight(talk_ended)):
+            if fact.kind == TALK_ENDED and (talk_ended is None or weight(fact) < weight(talk_ended)):
                 talk_ended = fact
             continue
-        weight = _outcome_weight(outcome, fact)
-        if best is None or weight < best[0]:
-            best = (weight, outcome, fact)
+        how_well = _outcome_weight(outcome, fact)
+        if best is None or how_well < best[0]:
+            best = (how_well, outcome, fact)
     for fact in ends:
-        if fact.at_ms >= visit.entered_ms:
-            weight = _outcome_weight(_UNKNOWN, fact)
-            if best is None or weight < best[0]:
-                best = (weight, _UNKNOWN, fact)
+        if until_ms(fact) >= visit.entered_ms:
+            how_well = _outcome_weight(_UNKNOWN, fact)
+            if best is None or how_well < best[0]:
+                best = (how_well, _UNKNOWN, fact)
     if best is None:
         return visit
     visit.outcome, decisive = best[1], best[2]
     if visit.outcome is _ANSWERED:
         decisive = accepted or decisive
         visit.agent = decisive.agent
-        if talk_ended is not None:
-            visit.talk_ended_ms = talk_ended.at_ms
-            wrap_ms = _wrap_ms(draft.facts, talk_ended)
-            visit.wrapped = wrap_ms is not None
-            visit.handle_ms = max(0, talk_ended.at_ms - decisive.at_ms) + (wrap_ms or 0)
+    if decisive.precision_ms:
+        decisive = when_left(decisive, _same_end(visit.outcome, decisive, draft.facts, ends))
+        visit.ended_cut_ms = until_ms(decisive) - decisive.at_ms
+    if visit.outcome is _ANSWERED and talk_ended is not None:
+        ended = when(talk_ended, draft.facts)
+        visit.talk_ended_ms = ended.at_ms
+        wrap_ms = _wrap_ms(draft.facts, ended)
+        visit.wrapped = wrap_ms is not None
+        visit.handle_ms = max(0, ended.at_ms - decisive.at_ms) + (wrap_ms or 0)
     visit.ended_ms = decisive.at_ms
     return visit
 
 
-def _outcome_weight(outcome: Outcome, fact: Fact) -> tuple[bool, int, bool, int, str]:
-    """Smaller wins: known, then rank, then anything but abandoned, then the earliest, then the id."""
+def _same_end(outcome: Outcome, decisive: Fact, facts: list[Fact], ends: list[Fact]) -> Iterable[Fact]:
+    """The facts that tell the same end of a visit, whatever they call it; an answer is told by answers."""
+    if outcome is _ANSWERED:
+        return (f for f in facts if f.kind == decisive.kind and f.word == decisive.word)
+    told = (f for f in facts if f.kind in (LEFT, ACCEPTED))
+    return chain(told, ends) if decisive.kind == CONTACT_ENDED else told
+
+
+def _outcome_weight(outcome: Outcome, fact: Fact) -> tuple[bool, int, bool, int, str, str]:
+    """Smaller wins: known, then rank, then anything but abandoned, then the earliest, the id, the source."""
     return (
         outcome is _UNKNOWN,
         -fact.rank,
         outcome is _ABANDONED,
         fact.at_ms,
         fact.id,
+        fact.source,
     )
 
 
@@ -318,114 +331,16 @@ def _wrap_ms(facts: list[Fact], talk_ended: Fact) -> int | None:
     """Wrap-up of a visit: from wrap.start, or from the end of talk; None before it has ended."""
     start = end = None
     for fact in facts:
-        if fact.kind == WRAP_START and (start is None or _weight(fact) < _weight(start)):
+        if fact.kind == WRAP_START and (start is None or weight(fact) < weight(start)):
             start = fact
-        elif fact.kind == WRAP_END and (end is None or _weight(fact) < _weight(end)):
+        elif fact.kind == WRAP_END and (end is None or weight(fact) < weight(end)):
             end = fact
     if end is None:
         return None
-    return max(0, end.at_ms - (start or talk_ended).at_ms)
+    begun_ms = talk_ended.at_ms if start is None else when(start, facts).at_ms
+    return max(0, when(end, facts).at_ms - begun_ms)
 
 
 def expires_ms(visit: Visit, news_ms: int, wait_limit_ms: int) -> int:
     """The instant from which a waiting visit counts as `unknown`, if no news of its contact come."""
     return max(news_ms, visit.entered_ms) + _SILENCE * wait_limit_ms
-
-
-_Times = dict[tuple[int, str | None], list[int]]
-"""The instants of facts by kind and agent, in order, so that the first after another is found at once."""
-
-_NEVER_MS = 1 << 60
-
-
-def _note(times: _Times, key: tuple[int, str | None], at_ms: int) -> None:
-    several = times.get(key)
-    if several is None:
-        times[key] = [at_ms]
-    elif several[-1] <= at_ms:
-        several.append(at_ms)
-    else:
-        insort(several, at_ms)
-
-
-def _first(times: _Times, key: tuple[int, str | None], from_ms: int) -> int:
-    """The first of a kind and agent at or after an instant; `_NEVER_MS` when there is none."""
-    several = times.get(key)
-    if several is None or several[-1] < from_ms:
-        return _NEVER_MS
-    return several[0] if several[0] >= from_ms else several[bisect_left(several, from_ms)]
-
-
-def _times_of(facts: Sequence[Fact]) -> _Times:
-    """Of a whole contact: what each agent is told to have done, and its end."""
-    times: _Times = {}
-    for fact in facts:
-        if fact.agent is not None or fact.kind == CONTACT_ENDED:
-            _note(times, (fact.kind, fact.agent), fact.at_ms)
-    return times
-
-
-def _follow_agents(
-    contact: str, draft: _Draft, visit: Visit | None, told: _Times, terms: Terms, spans: list[Span]
-) -> None:
-    """Adds what the draft's facts say of agents: ringing, in contact, wrap-up (SEMANTICS.md §5).
-
-    `told`: of all facts of the contact; what ends an agent's part need not name the same visit.
-    """
-    facts = draft.facts
-    if draft.entered is not None:
-        queue = draft.entered.queue
-    else:
-        queue = min((f.queue for f in facts if f.queue), default=None)
-    own: _Times = {}
-    for fact in facts:
-        if fact.kind == ACCEPTED or fact.agent is None:
-            _note(own, (fact.kind, None), fact.at_ms)
-    for fact in facts:
-        kind, start, agent = fact.kind, fact.at_ms, fact.agent
-        if kind == TALK_ENDED:
-            length_ms = terms(fact.source, queue)
-            for talker in _accepted(facts) if agent is None else (agent,):
-                end = min(
-                    _first(own, (WRAP_END, None), start),
-                    _first(told, (WRAP_END, talker), start),
-                    _NEVER_MS if length_ms is None else start + length_ms,
-                )
-                spans.append(Span(talker, _WRAP_UP, start, _known(end), queue, contact))
-        elif agent is None:
-            continue
-        elif kind == ACCEPTED:
-            end = min(
-                _first(told, _END, start),
-                _first(told, (TALK_ENDED, agent), start),
-                _first(own, (TALK_ENDED, None), start),
-            )
-            spans.append(Span(agent, _IN_CONTACT, start, _known(end), queue, contact))
-        elif kind == OFFERED:
-            end = _offer_ends(agent, start, own, told, visit)
-            spans.append(Span(agent, _RINGING, start, _known(end), queue, contact))
-
-
-def _accepted(facts: Sequence[Fact]) -> list[str]:
-    """The agents that accepted."""
-    return sorted({f.agent for f in facts if f.kind == ACCEPTED and f.agent is not None})
-
-
-_END = (CONTACT_ENDED, None)
-
-
-def _offer_ends(agent: str, start: int, own: _Times, told: _Times, visit: Visit | None) -> int:
-    """The first that ends an offer: its own end, somebody's answer, the caller's leaving."""
-    end = min(
-        _first(told, _END, start),
-        _first(told, (OFFER_ENDED, agent), start),
-        _first(told, (ACCEPTED, agent), start),
-        _first(own, (ACCEPTED, None), start),
-    )
-    if visit is not None and visit.ended_ms is not None and visit.ended_ms >= start:
-        return min(end, visit.ended_ms)
-    return end
-
-
-def _known(end_ms: int) -> int | None:
-    return None if end_ms == _NEVER_MS else end_ms

@@ -54,6 +54,18 @@ def test_it_is_the_one_that_was_named_first_with_the_queue_else_with_its_contact
             assert differences(expected[SITE, QUEUE], row) == []
 
 
+def test_a_name_that_changes_nothing_outlives_a_crash() -> None:
+    """Phone is what a queue has before it is told; told, it holds against what only a contact says."""
+    watching = Watching(Config())
+    named = {"contact": "a", "queue": QUEUE, "channel": Channel.PHONE}
+    for make, at_ms, data in (ENTERED, (MessageIn, 500, named)):
+        watching.tell(make, at_ms, id=f"e{at_ms}", **data)
+        watching.at(MINUTE)
+    watching.restart(MINUTE)
+    watching.tell(ContactCreated, 0, id="e0", contact="a", channel=Channel.EMAIL)
+    assert rows(watching.partition, START_MS + MINUTE)[0][SITE, QUEUE].channel is Channel.PHONE
+
+
 @pytest.mark.parametrize("first", [CREATED, WRITTEN])
 def test_a_queue_of_patient_contacts_rings_no_alarm_after_two_minutes(first: Told) -> None:
     watching = Watching(Config())
