@@ -96,6 +96,11 @@ TERMS: dict[SourceKind, Terms] = {
     ),
     "http": Terms(_TWO_SECRETS),
 }
+FORMATS: Mapping[SourceKind, tuple[str, ...]] = {
+    "asterisk_queue_log": ("log", "tsv", "csv"),
+    "freeswitch_esl": ("json", "plain"),
+    "file": ("csv", "jsonl"),
+}
 _DEFAULTS = {field.name: field.default for field in structs.fields(SourceConfig)}
 
 
@@ -144,6 +149,9 @@ def _misplaced(source: SourceConfig) -> Iterator[tuple[Place, str]]:
             yield (name,), "a name or password in a url is not sent: use the secret"
         elif parts.scheme == "http" and name != "public_url" and not is_loopback(parts.hostname):
             yield (name,), "the secret would travel in clear: use https://"
+    formats = FORMATS.get(source.kind, ())
+    if source.format is not None and formats and source.format not in formats:
+        yield ("format",), f'"{source.format}" is not one of {", ".join(formats)}'
     if source.time_zone is not None:
         try:
             ZoneInfo(source.time_zone)

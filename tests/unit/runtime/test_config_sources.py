@@ -57,6 +57,10 @@ def test_every_field_is_some_kinds_and_every_kind_names_real_ones() -> None:
             source("asterisk_queue_log", file="f", time_zone="Europe/Pari"),
             'time_zone: "Europe/Pari" is not a time zone',
         ),
+        (
+            source("asterisk_queue_log", file="f", format="jsonl"),
+            'format: "jsonl" is not one of log, tsv, csv',
+        ),
     ],
 )
 def test_faults(config: SourceConfig, fault: str) -> None:
