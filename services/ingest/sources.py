@@ -13,6 +13,8 @@ from msgspec import Struct
 from schemas.config import SourceConfig, SourceKind
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
+from services.ingest.adapters.asterisk_queue_log import connect as asterisk_queue_log
+from services.ingest.adapters.asterisk_queue_log import recording as asterisk_queue_log_recording
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
 from services.ingest.adapters.imap import connect as imap
@@ -44,6 +46,7 @@ class Adapter(Struct, frozen=True, kw_only=True):
 
 ADAPTERS: dict[SourceKind, Adapter] = {
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
+    "asterisk_queue_log": Adapter(run=asterisk_queue_log.run, read=asterisk_queue_log_recording.read),
     "file": Adapter(run=file.run, read=file_rows.read),
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
@@ -60,10 +63,15 @@ def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
     return [msgspec.structs.replace(source, system=_system(source, found)) for source in found]
 
 
-def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[str]:
-    """The ids of the adapted sources that speak for the same system, its own among them."""
+def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[SourceConfig]:
+    """The adapted sources that speak for the same system, itself among them."""
     same = (source.site, _family(source), source.system)
-    return [each.id for each in all_ if (each.site, _family(each), each.system) == same]
+    return [each for each in all_ if (each.site, _family(each), each.system) == same]
+
+
+def peer_kinds(source: SourceConfig, all_: Sequence[SourceConfig]) -> frozenset[SourceKind]:
+    """The kinds of the others of them."""
+    return frozenset(each.kind for each in peers(source, all_) if each.id != source.id)
 
 
 def hook(source: SourceConfig, tools: Tools) -> Hook | None:
