@@ -44,7 +44,8 @@ class Window(Struct, frozen=True, kw_only=True):
     """One rolling window of one queue, [from_ms, to_ms). SEMANTICS.md §3 and §4.
 
     `offered` = answered + abandoned + sum of left + waiting. `abandonment` is null where it does
-    not apply (deferred channels); its `value` is null where nothing was offered.
+    not apply (deferred channels); its `value` is null where nothing was offered. `cleared` and
+    `cleared_business`, by either clock, are null on phone and chat (docs/decisions/0016).
     """
 
     from_ms: int
@@ -67,6 +68,8 @@ class Window(Struct, frozen=True, kw_only=True):
     wait_p90_s: float | None
     longest_wait_s: float | None
     occupancy: Ratio
+    cleared: Ratio | None = None
+    cleared_business: Ratio | None = None
 
 
 class Trend(Struct, frozen=True, kw_only=True):
@@ -108,6 +111,20 @@ class StateCounts(Struct, frozen=True, kw_only=True):
     offline: int = 0
 
 
+class Backlog(Struct, frozen=True, kw_only=True):
+    """The open items of a deferred channel: those that wait for a reply, and those replied to and not closed.
+
+    `oldest_ms`: when the oldest entered (skew applied), null when none is open; its age in seconds by the
+    calendar and within the queue's hours. `promise_s`: how long clearing one may take.
+    """
+
+    open: int
+    oldest_ms: int | None = None
+    oldest_s: float | None = None
+    oldest_business_s: float | None = None
+    promise_s: float
+
+
 class QueueRow(Struct, frozen=True, kw_only=True):
     """One queue, whole. Key: site + queue.
 
@@ -117,6 +134,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     `entered_ms`: the waiting contacts' instants (oldest first, 200 at most, skew applied), from
     which the api keeps `pre_breach` and `longest_wait_s` true between rows.
     `told_ms`: `occurred_ms` of the newest event that named the queue; null where none did yet.
+    `backlog`: null on phone and chat, where a contact is over when its conversation is.
     """
 
     site: str
@@ -145,6 +163,7 @@ class QueueRow(Struct, frozen=True, kw_only=True):
     entered_ms: list[int] = []
     position: int | None = None
     told_ms: int | None = None
+    backlog: Backlog | None = None
 
 
 class SourceRow(Struct, frozen=True, kw_only=True):

@@ -298,11 +298,26 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return self.port or PORTS.get(self.kind, 0)
 
 
+Metric = Literal[
+    "longest_wait_s",
+    "service_level",
+    "abandonment",
+    "occupancy",
+    "agents.available",
+    "backlog",
+    "oldest_item_s",
+    "oldest_item_business_s",
+    "cleared",
+    "cleared_business",
+]
+"""What a rule may compare. The last five are those of deferred channels (docs/decisions/0016)."""
+
+
 class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A rule as written. Expressions: `<`, `<=`, `>`, `>=`, then [number *] number or queue setting."""
 
     id: Id
-    metric: Literal["longest_wait_s", "service_level", "abandonment", "occupancy", "agents.available"]
+    metric: Metric
     fire: str
     clear: str | None = None
     window: WindowName = WindowName.M15
@@ -317,7 +332,7 @@ class RuleConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return is_named and (self.channels is None or queue.channel in self.channels)
 
 
-RATIOS = frozenset({"service_level", "abandonment", "occupancy"})
+RATIOS = frozenset({"service_level", "abandonment", "occupancy", "cleared", "cleared_business"})
 """Metrics of rules whose values lie between 0 and 1."""
 
 

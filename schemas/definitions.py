@@ -21,7 +21,8 @@ class Text(Struct, frozen=True):
 
 
 class Definition(Struct, frozen=True, kw_only=True):
-    """One figure. `name` is its field in a queue's row, or in one of its windows (`scope` window).
+    """One figure. `name` is its field in a queue's row, or in one of its windows (`scope` window); a field
+    of that field stands after a dot.
 
     `numerator` and `denominator` are there for ratios and means, so that a page can write the
     fraction with the figures of the moment. `inputs` are fields beside it that it can be checked with.
@@ -66,6 +67,20 @@ _DECISION = Text(
 )
 _CLIPPED = Text(
     "le temps d'horloge qui tombe dans la fenêtre", "the wall-clock time that lies within the window"
+)
+_CLEARED_AT = Text(
+    "l'instant de la décision, au plus tôt de la clôture et de l'échéance ; aujourd'hui : tout ce qui est "
+    "décidé ce jour, quelle que soit la date d'entrée",
+    "the instant of the decision, the earlier of closing and the deadline; today: all that is decided on "
+    "this date, whenever it entered",
+)
+_OPEN_ITEMS = Text(
+    "téléphone et chat : sans objet ; dossiers répondus et sans nouvelle depuis 10 délais promis",
+    "phone and chat: does not apply; items replied to and without news for 10 times the promise",
+)
+_NOT_DECIDED = Text(
+    "téléphone et chat : sans objet ; dossiers en cours avant leur échéance : non décidés",
+    "phone and chat: does not apply; open items before their deadline: not decided yet",
 )
 _RECEIVED = Text("l'instant de réception", "the instant of receipt")
 _TALK_ENDED = Text("la fin de la conversation", "the end of the conversation")
@@ -112,6 +127,50 @@ DEFINITIONS: tuple[Definition, ...] = (
         exclusions=Text("contacts déjà à la limite ou au-delà", "contacts already at the limit or past it"),
         attribution=_NOW,
         source="INTERFACE.md §5",
+    ),
+    Definition(
+        name="backlog.open",
+        scope="queue",
+        label=Text("En cours", "Backlog"),
+        formula=Text(
+            "dossiers entrés en file et non clos : en attente d'une première réponse, ou répondus et pas "
+            "encore clos",
+            "items that entered the queue and are not closed: waiting for a first reply, or replied to and "
+            "not closed yet",
+        ),
+        unit="items",
+        inputs=("waiting", "backlog"),
+        exclusions=_OPEN_ITEMS,
+        attribution=_NOW,
+        source="docs/decisions/0016; METRICS.md §2",
+    ),
+    Definition(
+        name="backlog.oldest_s",
+        scope="queue",
+        label=Text("Plus ancien", "Oldest"),
+        formula=Text(
+            "maintenant moins l'entrée en file du plus ancien dossier en cours, au calendrier",
+            "now minus the instant the oldest open item entered the queue, by the calendar",
+        ),
+        unit="s",
+        inputs=("backlog", "limits"),
+        exclusions=_OPEN_ITEMS,
+        attribution=_NOW,
+        source="docs/decisions/0016; METRICS.md §2",
+    ),
+    Definition(
+        name="backlog.oldest_business_s",
+        scope="queue",
+        label=Text("Plus ancien, heures ouvrées", "Oldest, business hours"),
+        formula=Text(
+            "temps d'ouverture de la file écoulé depuis l'entrée du plus ancien dossier en cours",
+            "time within the queue's opening hours since the oldest open item entered",
+        ),
+        unit="s",
+        inputs=("backlog", "open", "changes_ms"),
+        exclusions=_OPEN_ITEMS,
+        attribution=_NOW,
+        source="docs/decisions/0016; METRICS.md §2",
     ),
     Definition(
         name="agents",
@@ -414,6 +473,42 @@ DEFINITIONS: tuple[Definition, ...] = (
         exclusions=_NONE,
         attribution=_OFFER,
         source="SEMANTICS.md §3",
+    ),
+    Definition(
+        name="cleared",
+        scope="window",
+        label=Text("Traités dans le délai", "Cleared within the promise"),
+        formula=Text(
+            "dossiers clos au plus tard à l'entrée plus le délai promis / dossiers décidés : clos, ou en "
+            "cours au-delà de l'échéance",
+            "items closed no later than their entry plus the promise / items decided: closed, or open past "
+            "the deadline",
+        ),
+        numerator=Text("clos dans le délai", "closed within the promise"),
+        denominator=Text("décidés", "decided"),
+        unit="ratio",
+        inputs=(),
+        exclusions=_NOT_DECIDED,
+        attribution=_CLEARED_AT,
+        source="docs/decisions/0016; METRICS.md §2",
+    ),
+    Definition(
+        name="cleared_business",
+        scope="window",
+        label=Text("Traités dans le délai, heures ouvrées", "Cleared within the promise, business hours"),
+        formula=Text(
+            "le même rapport, où seul compte le temps d'ouverture de la file ; une file sans horaires "
+            "est toujours ouverte",
+            "the same ratio, where only time within the queue's opening hours counts; a queue without "
+            "hours is always open",
+        ),
+        numerator=Text("clos dans le délai", "closed within the promise"),
+        denominator=Text("décidés", "decided"),
+        unit="ratio",
+        inputs=("cleared",),
+        exclusions=_NOT_DECIDED,
+        attribution=_CLEARED_AT,
+        source="docs/decisions/0016; METRICS.md §2",
     ),
     Definition(
         name="occupancy",

@@ -8,8 +8,11 @@ import random
 from datetime import UTC, datetime
 
 from hypothesis import strategies as st
+from msgspec import structs
 
+from schemas.config import Config
 from schemas.events import AnyEvent
+from schemas.vocabulary import LIVE_CHANNELS
 from tests.oracle.story import HOUR_MS, LATENESS_MS, MINUTE_MS, SECOND_MS, History, make_history
 
 
@@ -68,6 +71,25 @@ def big_history(
         agents_per_site=agents_per_site,
         is_explicit=is_explicit,
     )
+
+
+HOURS = (
+    None,
+    "Mo-Fr 08:00-12:00,13:00-19:00",
+    "Mo-Su 10:15-11:17,11:20-11:21",
+    "Mo-Su 22:00-02:30; Su 00:00-03:15",
+    "Mo-Su off",
+)
+
+
+def with_hours(rng: random.Random, history: History) -> History:
+    """The same history where queues of deferred channels have opening hours."""
+    queues = [
+        q if q.channel in LIVE_CHANNELS else structs.replace(q, hours=rng.choice(HOURS))
+        for q in history.config.queues
+    ]
+    config: Config = structs.replace(history.config, queues=queues)
+    return structs.replace(history, config=config)
 
 
 def delivered(

@@ -4,7 +4,9 @@ Rows carry instants; these functions turn them into figures when the api answers
 those of SEMANTICS.md §6. Pure: rows and `now_ms` in, values out.
 """
 
-from schemas.board import PreBreach, QueueRow, SiteRow, SourceRow
+from msgspec.structs import replace
+
+from schemas.board import Backlog, PreBreach, QueueRow, SiteRow, SourceRow
 from schemas.vocabulary import Freshness
 
 SITE_ROW_MAX_AGE_MS = 3000
@@ -23,6 +25,27 @@ def longest_wait_s(row: QueueRow, now_ms: int) -> float | None:
     if row.oldest_entered_ms is None:
         return None
     return max(0, now_ms - row.oldest_entered_ms) / 1000
+
+
+def backlog(row: QueueRow, now_ms: int) -> Backlog | None:
+    """The open items, as old as they are now; the business age goes on while the queue is open.
+
+    The row knows one change of its hours ahead, and is renewed long before the next.
+    """
+    known = row.backlog
+    if known is None or known.oldest_ms is None:
+        return known
+    oldest_s = max(0, now_ms - known.oldest_ms) / 1000
+    business_s = (known.oldest_business_s or 0) + _open_ms(row, now_ms) / 1000
+    return replace(known, oldest_s=oldest_s, oldest_business_s=min(oldest_s, business_s))
+
+
+def _open_ms(row: QueueRow, now_ms: int) -> int:
+    """For how long the queue has been open since the row was made."""
+    changes_ms = now_ms if row.changes_ms is None else row.changes_ms
+    if row.open:
+        return max(0, min(now_ms, changes_ms) - row.as_of_ms)
+    return max(0, now_ms - max(changes_ms, row.as_of_ms))
 
 
 def pre_breach(row: QueueRow, now_ms: int) -> PreBreach:

@@ -42,6 +42,14 @@ WINDOW_FIGURES: dict[str, tuple[str, WindowFigure]] = {
         "Handling time / (handling + available + ringing time) of the queue's agents, 0 to 1.",
         lambda window: window.occupancy.value,
     ),
+    "vigie_queue_cleared_ratio": (
+        "Items closed within the promise / items decided, 0 to 1, by the calendar.",
+        lambda window: None if window.cleared is None else window.cleared.value,
+    ),
+    "vigie_queue_cleared_business_ratio": (
+        "Items closed within the promise / items decided, 0 to 1, where only the queue's hours count.",
+        lambda window: None if window.cleared_business is None else window.cleared_business.value,
+    ),
 }
 
 
@@ -111,6 +119,7 @@ class BoardCollector(Collector):
         now_ms = self._clock()
         trusted = [row for row in self._board.queues.values() if self._is_trusted(row, now_ms)]
         yield from _waits(trusted, now_ms)
+        yield from _backlogs(trusted, now_ms)
         for name, (text, figure) in WINDOW_FIGURES.items():
             yield _window_figures(name, text, trusted, figure)
         yield self._agents(now_ms)
@@ -211,6 +220,32 @@ def _waits(rows: list[QueueRow], now_ms: int) -> Iterator[GaugeMetricFamily]:
         if seconds is not None:
             longest.add_metric(_labels(row), seconds)
     yield from (waiting, longest)
+
+
+def _backlogs(rows: list[QueueRow], now_ms: int) -> Iterator[GaugeMetricFamily]:
+    names, only = ["site", "queue", "channel"], " Deferred channels only." + _NOT_TRUSTED
+    items = GaugeMetricFamily(
+        "vigie_queue_backlog_items", "Items that are not closed, replied to or not." + only, labels=names
+    )
+    oldest = GaugeMetricFamily(
+        "vigie_queue_oldest_item_seconds",
+        "Age of the oldest open item by the calendar, seconds; absent when none is open." + only,
+        labels=names,
+    )
+    business = GaugeMetricFamily(
+        "vigie_queue_oldest_item_business_seconds",
+        "Age of the oldest open item within the queue's hours, seconds; absent when none is open." + only,
+        labels=names,
+    )
+    for row in rows:
+        backlog = freshness.backlog(row, now_ms)
+        if backlog is None:
+            continue
+        items.add_metric(_labels(row), backlog.open)
+        if backlog.oldest_s is not None and backlog.oldest_business_s is not None:
+            oldest.add_metric(_labels(row), backlog.oldest_s)
+            business.add_metric(_labels(row), backlog.oldest_business_s)
+    yield from (items, oldest, business)
 
 
 def _window_figures(name: str, text: str, rows: list[QueueRow], figure: WindowFigure) -> GaugeMetricFamily:

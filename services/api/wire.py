@@ -29,6 +29,7 @@ def queue_text(board: Board, row: QueueRow, now_ms: int, *, window: WindowName |
     values["freshness"] = board.queue_freshness(row, now_ms)
     values["longest_wait_s"] = freshness.longest_wait_s(row, now_ms)
     values["pre_breach"] = freshness.pre_breach(row, now_ms)
+    values["backlog"] = freshness.backlog(row, now_ms)
     return _text(_only(values, window))
 
 

@@ -54,9 +54,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
             put=publisher.put,
             send=publisher.send,
             pseudonyms=pseudonyms,
-            report=Report(
-                source, metrics=metrics, clock=now_ms, is_webhook=sources.ADAPTERS[source.kind].run is None
-            ),
+            report=Report(source, metrics=metrics, clock=now_ms, is_webhook=sources.runner(source) is None),
             stop=stop,
             secret=secrets[source.id].now,
             previous_secret=secrets[source.id].previous,

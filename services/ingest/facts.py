@@ -48,7 +48,10 @@ from services.ingest.names import fit
 
 
 class Place(Protocol):
-    """A visit to a queue, whatever else its source remembers of it."""
+    """A visit to a queue, whatever else its source remembers of it.
+
+    `queue` "": not known to who tells, or there is none; the segment names the visit all the same.
+    """
 
     @property
     def contact(self) -> str: ...
@@ -149,7 +152,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/left/{outcome}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 outcome=outcome,
                 agent=self._agent(agent) if agent is not None else None,
             )
@@ -162,7 +165,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/offered/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -175,7 +178,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/no_answer/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -195,7 +198,7 @@ class Facts:
                 **self._envelope(f"{place.segment}/offer_ended/{attempt}", at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
                 reason=reason,
             )
@@ -210,7 +213,7 @@ class Facts:
                 **self._envelope(_keyed(f"{place.segment}/accepted", key), at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent),
             )
         )
@@ -230,7 +233,7 @@ class Facts:
                 **self._envelope(_keyed(f"{place.segment}/talk_ended", key), at_ms, inferred=inferred),
                 contact=fit(place.contact),
                 segment=fit(place.segment),
-                queue=fit(place.queue),
+                queue=_told(place.queue),
                 agent=self._agent(agent) if agent is not None else None,
                 by=by,
             )
@@ -394,3 +397,7 @@ class Facts:
 
 def _keyed(name: str, key: object) -> str:
     return f"{name}/{key}" if key != "" else name
+
+
+def _told(queue: str) -> str | None:
+    return fit(queue) if queue else None

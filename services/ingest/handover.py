@@ -42,6 +42,7 @@ async def store(messages: Sequence[Message], *, send: Put, report: Report) -> No
             except Unavailable:
                 await asyncio.sleep(RETRY_S)
         report.handed_on(chunk)
+        report.count(Reason.ACCEPTED, sum(not isinstance(message, DeadLetter) for message in chunk))
 
 
 def messages_of(translated: Translated, *, report: Report, now_ms: int) -> list[Message]:

@@ -27,3 +27,8 @@ def contact_name(source: SourceConfig, number: str) -> str:
 def our_queue(source: SourceConfig, name: str) -> str:
     """Our name of a queue of theirs (`map`)."""
     return source.map.get(name, name)
+
+
+def digest(text: bytes) -> str:
+    """16 hex digits that stand for what may not be named."""
+    return hashlib.sha256(text).hexdigest()[:16]

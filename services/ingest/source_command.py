@@ -139,7 +139,7 @@ async def _try(source: SourceConfig, config: Config, arguments: argparse.Namespa
         asyncio.Event(),
         Metrics(CollectorRegistry(), sources=[source.id]),
     )
-    is_webhook = sources.ADAPTERS[source.kind].run is None
+    is_webhook = sources.runner(source) is None
     report = Report(source, metrics=metrics, clock=now_ms, is_webhook=is_webhook)
     secrets = source_secrets([source], os.environ)[source.id]
     with tempfile.TemporaryDirectory(prefix="vigie-") as folder:
@@ -223,7 +223,8 @@ async def _watch(report: Report, told: Told, running: asyncio.Task[None], *, sec
 def _beginning(source: SourceConfig, address: str | None) -> str:
     who = f" as {source.user}" if source.user else ""
     if address is None:
-        place = source.file or source.topic or source.url or f"{source.host}:{source.port_in_force}"
+        there = source.file or source.topic or source.queue_url or source.stream or source.url
+        place = there or f"{source.host}:{source.port_in_force}"
         return f"-- trying {source.id} ({source.kind}): {place}{who}"
     url = source.public_url or f"http://{from_here(address)}{path_of(source)}"
     return f"-- waiting for webhooks of {source.id} ({source.kind}) at {url}; make something happen there"

@@ -11,16 +11,21 @@ import msgspec
 from msgspec import Struct
 
 from schemas.config import SourceConfig, SourceKind
+from services.ingest.adapters.amazon_connect import connect as amazon_connect
+from services.ingest.adapters.amazon_connect import receiver as amazon_connect_receiver
+from services.ingest.adapters.amazon_connect import recording as amazon_connect_recording
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
 from services.ingest.adapters.asterisk_queue_log import connect as asterisk_queue_log
 from services.ingest.adapters.asterisk_queue_log import recording as asterisk_queue_log_recording
+from services.ingest.adapters.chatwoot import connect as chatwoot
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
 from services.ingest.adapters.imap import connect as imap
 from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
 from services.ingest.adapters.kafka import translate as kafka_records
+from services.ingest.adapters.rocketchat import connect as rocketchat
 from services.ingest.receiving import Receiver
 from services.ingest.tools import Tools
 from services.ingest.translated import Read
@@ -34,22 +39,32 @@ class Run(Protocol):
 
 
 class Adapter(Struct, frozen=True, kw_only=True):
-    """How one kind of source is heard: we go to it (`run`), or it comes to us (`receiver`).
+    """How one kind of source is heard: we go to it (`run`), or it comes to us (`receiver`), or both.
 
-    `read` translates a recorded capture of it.
+    `pulls`: whether we go to a source with these settings; left out: to each that has a `run`. `read`
+    translates a recorded capture of it.
     """
 
     run: Run | None = None
+    pulls: Callable[[SourceConfig], bool] | None = None
     receiver: Callable[[SourceConfig, Tools], Receiver] | None = None
     read: Read | None = None
 
 
 ADAPTERS: dict[SourceKind, Adapter] = {
+    "amazon_connect": Adapter(
+        run=amazon_connect.run,
+        pulls=amazon_connect.pulls,
+        receiver=amazon_connect_receiver.Receiver,
+        read=amazon_connect_recording.read,
+    ),
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
     "asterisk_queue_log": Adapter(run=asterisk_queue_log.run, read=asterisk_queue_log_recording.read),
+    "chatwoot": Adapter(receiver=chatwoot.Receiver, read=chatwoot.read),
     "file": Adapter(run=file.run, read=file_rows.read),
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
+    "rocketchat": Adapter(receiver=rocketchat.Receiver, read=rocketchat.read),
 }
 """By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""
 
@@ -74,19 +89,30 @@ def peer_kinds(source: SourceConfig, all_: Sequence[SourceConfig]) -> frozenset[
     return frozenset(each.kind for each in peers(source, all_) if each.id != source.id)
 
 
+def runner(source: SourceConfig) -> Run | None:
+    """What goes to the source; None for one that only comes to us."""
+    adapter = ADAPTERS[source.kind]
+    return adapter.run if adapter.pulls is None or adapter.pulls(source) else None
+
+
 def hook(source: SourceConfig, tools: Tools) -> Hook | None:
-    """Where the source's webhooks are taken; None for one that sends none."""
-    receiver = ADAPTERS[source.kind].receiver
+    """Where the source's webhooks are taken; None for one that sends none: also where we go to it, and
+    nobody could be let in.
+    """
+    adapter, is_closed = ADAPTERS[source.kind], not (tools.secret or source.allow_unsigned)
+    if adapter.pulls is not None and adapter.pulls(source) and is_closed:
+        return None
+    receiver = adapter.receiver
     return Hook(source, receiver(source, tools), tools) if receiver is not None else None
 
 
 async def run(source: SourceConfig, tools: Tools, *, hook: Hook | None = None) -> None:
     """Runs the source until told to stop; raises when it ends before, which ends the process."""
-    adapter = ADAPTERS[source.kind]
+    work = runner(source)
     async with asyncio.TaskGroup() as tasks:
         attending = [tasks.create_task(hook.attend())] if hook is not None else []
-        if adapter.run is not None:
-            await adapter.run(source, tools)
+        if work is not None:
+            await work(source, tools)
         else:
             await tools.stop.wait()
         if not tools.stop.is_set():

@@ -29,12 +29,14 @@ SECRET = "secret"
 class Terms(Struct, frozen=True):
     """`fields`: what this kind reads besides what every kind does. `needs`: field → what it is.
 
-    `is_webhook`: the source comes to us, and must sign what it sends unless `allow_unsigned`.
+    `is_webhook`: the source comes to us, and must sign what it sends unless `allow_unsigned`. `instead`:
+    fields with any of which we go to the source, who then need not come to us: no secret is needed.
     """
 
     fields: frozenset[str]
     needs: Mapping[str, str] = {}
     is_webhook: bool = False
+    instead: tuple[str, ...] = ()
 
 
 TERMS: dict[SourceKind, Terms] = {
@@ -58,8 +60,9 @@ TERMS: dict[SourceKind, Terms] = {
     ),
     "amazon_connect": Terms(
         _WEBHOOK | {"region", "url", "queue_url", "stream", "abandon_after_s"},
-        {SECRET: "where the key of the API destination is found"},
+        {SECRET: "where the key of the API destination is found, unless queue_url or stream is given"},
         is_webhook=True,
+        instead=("queue_url", "stream"),
     ),
     "genesys_cloud": Terms(
         _WEBHOOK | {"region", "url", "login_url", "user", "topics"},
@@ -128,7 +131,8 @@ def _unread(source: SourceConfig, terms: Terms) -> Iterator[tuple[Place, str]]:
 def _missing(source: SourceConfig, terms: Terms) -> Iterator[tuple[Place, str]]:
     for name, what in terms.needs.items():
         if name == SECRET:
-            if not (source.secret_env or source.secret_file or source.allow_unsigned):
+            is_pulled = any(getattr(source, each) for each in terms.instead)
+            if not (source.secret_env or source.secret_file or source.allow_unsigned or is_pulled):
                 more = "; or allow_unsigned = true takes what anybody sends" if terms.is_webhook else ""
                 yield (), f"secret_env or secret_file is missing: {what}{more}"
         elif not getattr(source, name):

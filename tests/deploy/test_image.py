@@ -64,10 +64,12 @@ def test_it_ends_as_nobody_with_a_health_check_and_the_command_as_its_entry() ->
 
 def test_it_is_built_in_stages_from_one_pinned_base_and_fetches_nothing_unchecked() -> None:
     bases = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
-    base = dict(instructions())["ARG"].removeprefix("PYTHON=")
+    given = dict(rest.split("=") for word, rest in instructions() if word == "ARG")
+    base = given["PYTHON"]
 
     assert bases == ["${PYTHON}"] * 3
     assert re.fullmatch(r"python:3\.11-slim-\w+", base)
+    assert given["LOCK"] == "run"
     assert "ADD" not in {word for word, _ in instructions()}
     installs = [rest for word, rest in instructions() if word == "RUN" and "install --no-cache-dir" in rest]
     assert installs

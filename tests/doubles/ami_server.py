@@ -31,7 +31,8 @@ class AmiServer:
     `shift_s`: whole seconds by which every instant of what is played is moved.
     `knows_challenge`, `says_booted`, `answers_ping`, `answers_status`, `allows_status`,
     `has_timestamps`: what it does like the real one. `logins` counts who was let in, `refused` who was
-    not; `reads`: the classes of events that the user may read; `actions` are all it was asked, by name.
+    not; `reads`: the classes of events that the user may read, None for all; `actions` are all it was
+    asked, by name.
     """
 
     def __init__(self, *, user: str = "wallboard", secret: str = "s3cret", clock_us: int = 0) -> None:
@@ -43,7 +44,7 @@ class AmiServer:
         self.answers_status = True
         self.allows_status = True
         self.has_timestamps = True
-        self.reads = frozenset({"agent", "call", "system"})
+        self.reads: frozenset[str] | None = None
         self.uptime_s = 86_400
         self.logins = 0
         self.refused = 0
@@ -166,7 +167,7 @@ class AmiServer:
 
     async def _say(self, data: bytes, group: str = "") -> None:
         for session in list(self._sessions):
-            may_read = not group or group in self.reads
+            may_read = not group or self.reads is None or group in self.reads
             if session.is_in and may_read and (not group or not session.groups or group in session.groups):
                 await session.say(data)
 

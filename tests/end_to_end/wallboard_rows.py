@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from schemas.board import (
     Alert,
+    Backlog,
     Limits,
     QueueRow,
     Ratio,
@@ -17,7 +18,7 @@ from schemas.board import (
     StateCounts,
     Trend,
 )
-from schemas.vocabulary import AlertState, Attribution, Channel, Freshness, Severity
+from schemas.vocabulary import LIVE_CHANNELS, AlertState, Attribution, Channel, Freshness, Severity
 from tests.unit.api import rows
 
 START_MS = 1_795_181_527_000
@@ -31,7 +32,11 @@ Row = QueueRow | SiteRow
 
 @dataclass(frozen=True)
 class Queue:
-    """What a scene says of a queue; waits are seconds at START_MS."""
+    """What a scene says of a queue; waits are seconds at START_MS.
+
+    `items`: open ones of a deferred channel, the age of the oldest by the calendar and by the hours.
+    `cleared`: (in time, decided), by the calendar and by the hours.
+    """
 
     id: str
     name: str
@@ -48,6 +53,8 @@ class Queue:
     level: float = 0.4
     heard_ago_s: float = 1
     offered: int | None = None
+    items: tuple[int, float, float] | None = None
+    cleared: tuple[tuple[int, int], tuple[int, int]] = ((0, 0), (0, 0))
     changed: dict[str, Any] = field(default_factory=dict)
 
 
@@ -72,10 +79,28 @@ def queue_row(queue: Queue, now_ms: int) -> QueueRow:
         "windows": {name: window(queue, now_ms) for name in ("5m", "15m", "30m", "60m", "today")},
         "trend": trend(queue, now_ms),
         "entered_ms": soon,
+        "backlog": backlog(queue, now_ms),
     }
     values |= queue.changed
     row = rows.queue_row(queue.id, **values)
     return replace(row, waiting=queue.changed.get("waiting", queue.waiting))
+
+
+def backlog(queue: Queue, now_ms: int) -> Backlog | None:
+    """Of a deferred channel, at `now_ms`; in a scene a queue is always within its hours."""
+    if queue.channel in LIVE_CHANNELS:
+        return None
+    if queue.items is None:
+        return Backlog(open=0, promise_s=queue.limit_s)
+    open_, oldest_s, business_s = queue.items
+    later_s = (now_ms - START_MS) / 1000
+    return Backlog(
+        open=open_,
+        oldest_ms=START_MS - round(oldest_s * 1000),
+        oldest_s=oldest_s + later_s,
+        oldest_business_s=business_s + later_s,
+        promise_s=queue.limit_s,
+    )
 
 
 def window(queue: Queue, now_ms: int) -> Any:
@@ -91,7 +116,8 @@ def window(queue: Queue, now_ms: int) -> Any:
         since_ms=SINCE_MS,
         attribution=Attribution.OFFER,
     )
-    is_deferred = queue.channel not in (Channel.PHONE, Channel.CHAT)
+    is_deferred = queue.channel not in LIVE_CHANNELS
+    by_calendar, by_hours = queue.cleared
     lost = queue.abandoned or (0, 0)
     seconds = 0 if queue.occupancy is None else 3600
     return rows.window(
@@ -106,6 +132,8 @@ def window(queue: Queue, now_ms: int) -> Any:
             value=queue.asa_s, numerator=(queue.asa_s or 0) * 10, denominator=0 if queue.asa_s is None else 10
         ),
         occupancy=rows.ratio((queue.occupancy or 0) * seconds, seconds),
+        cleared=rows.ratio(*by_calendar) if is_deferred else None,
+        cleared_business=rows.ratio(*by_hours) if is_deferred else None,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from schemas.board import SiteWindow, StateCounts, Trend, Window
+from schemas.board import Backlog, SiteWindow, StateCounts, Trend, Window
 from schemas.vocabulary import Channel, WindowName
 from tests.oracle.fold import Figures, SiteFigures
 
@@ -36,6 +36,8 @@ class Row(Protocol):
     def windows(self) -> dict[WindowName, Window]: ...
     @property
     def trend(self) -> Trend: ...
+    @property
+    def backlog(self) -> Backlog | None: ...
 
 
 class AgentsOfSite(Protocol):
@@ -54,6 +56,7 @@ def differences(expected: Figures, actual: Row) -> list[str]:
         found += _differences(name, getattr(expected, name), getattr(actual, name))
     found += _differences("agents", _plain(expected.agents), _plain(actual.agents))
     found += _differences("trend", _plain(expected.trend), _plain(actual.trend))
+    found += _differences("backlog", _plain(expected.backlog), _plain(actual.backlog))
     for window, figures in expected.windows.items():
         found += _differences(f"windows.{window}", _plain(figures), _plain(actual.windows[window]))
     return found
@@ -67,8 +70,10 @@ def site_differences(expected: SiteFigures, actual: AgentsOfSite) -> list[str]:
     return found
 
 
-def _plain(value: Window | SiteWindow | Trend | StateCounts) -> object:
+def _plain(value: Window | SiteWindow | Trend | StateCounts | Backlog | None) -> object:
     """The struct as plain values; outcomes that nobody left by are dropped from `left`."""
+    if value is None:
+        return None
     plain: dict[str, object] = msgspec.to_builtins(value)
     left = plain.get("left")
     if isinstance(left, dict):

@@ -11,12 +11,13 @@ from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
-from schemas.board import Ratio, SiteWindow, StateCounts, Trend, Window
+from schemas.board import Backlog, Ratio, SiteWindow, StateCounts, Trend, Window
 from schemas.config import Config, QueueConfig
 from schemas.events import EVERY_SITE, AnyEvent
-from schemas.vocabulary import Channel, Outcome, WindowName
+from schemas.vocabulary import LIVE_CHANNELS, Channel, Outcome, WindowName
 from tests.oracle.agents import Span, agents, occupancy, state_counts
 from tests.oracle.facts import distinct
+from tests.oracle.items import backlog_of, cleared, decisions
 from tests.oracle.service_level import (
     abandonment_of,
     attributed,
@@ -47,6 +48,7 @@ class Figures(Struct, frozen=True, kw_only=True):
     oldest_entered_ms: int | None
     agents: StateCounts
     trend: Trend
+    backlog: Backlog | None
 
 
 class SiteFigures(Struct, frozen=True, kw_only=True):
@@ -121,6 +123,7 @@ def _queue_figures(
         oldest_entered_ms=min(still, default=None),
         agents=state_counts(at_site, now_ms, queue=settings.id),
         trend=_trend(own, settings, now_ms=now_ms),
+        backlog=backlog_of(own, settings, zone=zone, now_ms=now_ms),
     )
 
 
@@ -169,7 +172,18 @@ def _window(
         wait_p90_s=_order_statistic_s(answer_waits, 90),
         longest_wait_s=max((v.wait_ms(now_ms) / 1000 for v in entered), default=None),
         occupancy=occupancy(at_site, from_ms, now_ms, queue=settings.id),
+        cleared=_cleared(own, settings, from_ms, zone=zone, now_ms=now_ms, by_hours=False),
+        cleared_business=_cleared(own, settings, from_ms, zone=zone, now_ms=now_ms, by_hours=True),
     )
+
+
+def _cleared(
+    own: Sequence[Visit], settings: QueueConfig, from_ms: int, *, zone: ZoneInfo, now_ms: int, by_hours: bool
+) -> Ratio | None:
+    """Of all items decided since then, whenever they entered; null on phone and chat."""
+    if settings.channel in LIVE_CHANNELS:
+        return None
+    return cleared(decisions(own, settings, zone=zone, now_ms=now_ms, by_hours=by_hours), from_ms)
 
 
 def _count(cohort: Sequence[Visit], outcome: Outcome) -> int:

@@ -35,6 +35,7 @@ SILENCE_IN_WAIT_LIMITS = 10
 class Visit(Struct, frozen=True, kw_only=True):
     """One stay in one queue. `outcome` None: waiting. `handled_ms` is null until talk has ended.
 
+    `closed_ms`: nothing was left to do for it; `given_up_ms`: nothing was heard of it for too long.
     `skew_ms`: to be added to the instant of entry for a wait in progress, as its source's clock is off.
     """
 
@@ -48,6 +49,8 @@ class Visit(Struct, frozen=True, kw_only=True):
     talk_ended_ms: int | None
     handled_ms: int | None
     skew_ms: int = 0
+    closed_ms: int | None = None
+    given_up_ms: int | None = None
 
     @property
     def since_ms(self) -> int:
@@ -72,6 +75,8 @@ class _Candidate(NamedTuple):
     @property
     def until_ms(self) -> int:
         return self.at_ms if self.told is None else latest_ms(self.told)
+
+    is_inferred: bool = False
 
 
 def visits(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> list[Visit]:
@@ -131,6 +136,8 @@ def _visit(
     silence_ms = round(SILENCE_IN_WAIT_LIMITS * settings.wait_limit_in_force_s * 1000)
     outcome = outcome_of(contact, entered, facts, silence_ms=silence_ms, now_ms=now_ms)
     talk_ended_ms, handled_ms = _handling(outcome, facts)
+    silent_ms = max(e.occurred_ms for e in contact.events) + silence_ms
+    closed_ms = _closed_ms(contact, entered, facts, outcome, talk_ended_ms=talk_ended_ms)
     return Visit(
         site=contact.site,
         queue=entered.queue,
@@ -142,7 +149,33 @@ def _visit(
         talk_ended_ms=talk_ended_ms,
         handled_ms=handled_ms,
         skew_ms=clocks.get((contact.site, entered.source), 0),
+        closed_ms=closed_ms,
+        given_up_ms=silent_ms if closed_ms is None and silent_ms <= now_ms else None,
     )
+
+
+def _closed_ms(
+    contact: Contact,
+    entered: QueueEntered,
+    facts: list[VisitFact],
+    outcome: _Candidate | None,
+    *,
+    talk_ended_ms: int | None,
+) -> int | None:
+    """The first end of the visit, or of its contact; an answer is none, nor is being given up."""
+    if outcome is None or outcome.is_inferred:
+        return None
+    if outcome.outcome is not Outcome.ANSWERED:
+        return max(entered.occurred_ms, outcome.at_ms)
+    ends = [e.occurred_ms for e in contact.events if isinstance(e, ContactEnded)]
+    found = [at_ms for at_ms in ends if at_ms >= entered.occurred_ms]
+    found += [talk_ended_ms] if talk_ended_ms is not None else []
+    for fact in facts:
+        left = isinstance(fact, QueueLeft) and fact.outcome is not Outcome.ANSWERED
+        moved = isinstance(fact, Transfer) and fact.kind is TransferKind.QUEUE
+        if (left or moved) and fact.occurred_ms >= outcome.at_ms:
+            found.append(fact.occurred_ms)
+    return max(entered.occurred_ms, min(found)) if found else None
 
 
 def outcome_of(
@@ -152,7 +185,8 @@ def outcome_of(
     candidates = _candidates(contact, entered, facts)
     if not candidates:
         silent_ms = max(e.occurred_ms for e in contact.events) + silence_ms
-        return _Candidate(Outcome.UNKNOWN, silent_ms, "", 0) if silent_ms <= now_ms else None
+        given_up = _Candidate(Outcome.UNKNOWN, silent_ms, "", 0, is_inferred=True)
+        return given_up if silent_ms <= now_ms else None
     best = min(candidates, key=_best_first)
     accepts = [f for f in facts if isinstance(f, AgentAccepted)]
     if best.outcome is Outcome.ANSWERED and accepts:

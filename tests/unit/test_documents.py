@@ -1,6 +1,7 @@
 """What the documents say of the tree: links lead somewhere, decisions are numbered, metrics are named."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,15 @@ def test_decisions_are_numbered_without_holes_and_say_what_they_must() -> None:
         text = record.read_text("utf-8")
         assert text.startswith(f"# {int(record.name[:4])}. "), record.name
         assert all(f"\n## {part}\n" in text for part in ("Context", "Decision", "Consequences")), record.name
+
+
+def test_the_extra_for_amazon_is_the_one_that_is_locked() -> None:
+    extra = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    lines = (ROOT / "requirements/aws.in").read_text("utf-8").splitlines()
+    locked = (ROOT / "requirements/aws.txt").read_text("utf-8")
+
+    assert extra["aws"] == [line for line in lines if line and line[0] not in "#-"]
+    assert all(f"\n{each} " in f"\n{locked}" for each in extra["aws"])
 
 
 def test_the_changelog_names_every_metric() -> None:

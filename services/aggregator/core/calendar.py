@@ -17,6 +17,7 @@ class Calendar:
     """The dates of one time zone. Remembers the last few, so that a date costs two comparisons."""
 
     def __init__(self, time_zone: str) -> None:
+        self.time_zone = time_zone
         self._zone = ZoneInfo(time_zone)
         self._days: list[Day] = []
 

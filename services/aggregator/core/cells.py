@@ -2,7 +2,7 @@
 
 A count is a list of `SIZE` integers, one cell per figure. Volumes lie at the bucket of entry, the
 parts of the service level and the waits at that of attribution, handle time at that of the end of
-talk (SEMANTICS.md §3).
+talk (SEMANTICS.md §3), what became of an item at the instant at which it was decided (items.py).
 """
 
 from typing import NamedTuple
@@ -21,7 +21,8 @@ SL_ANSWERED, SL_WITHIN, SL_ABANDONED, SL_ABANDONED_WITHIN, SL_SHORT, SL_MISSED, 
     _NEXT, _NEXT + 8
 )
 WAIT_MS, HANDLED, HANDLE_MS, LATE, DUPLICATES = range(_NEXT + 8, _NEXT + 13)
-SIZE = _NEXT + 13
+DECIDED, CLEARED, BUSINESS_DECIDED, BUSINESS_CLEARED = range(_NEXT + 13, _NEXT + 17)
+SIZE = _NEXT + 17
 
 LEFT_CELLS = tuple((outcome.value, cell) for outcome, cell in LEFT.items())
 CLOSED = slice(0, _NEXT)
@@ -78,6 +79,11 @@ def contribution(visit: Visit, promise: Promise) -> Contribution:
         parts = ((SL_MISSED, int(not within)), (SL_LEFT, 1), (SL_CALLBACK, called_back))
     handled = handling(visit) if visit.talk_ended_ms is not None else ()
     return Contribution(entered, volumes, decided, parts, number, visit.talk_ended_ms, handled)
+
+
+def whole(counts: list[int]) -> list[int]:
+    """A count as it was stored; an older version had fewer cells, the later ones were not counted."""
+    return counts + [0] * (SIZE - len(counts))
 
 
 def handling(visit: Visit) -> Cells:

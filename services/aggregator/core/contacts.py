@@ -80,7 +80,7 @@ class Contact:
         self.channel: tuple[int, str, Channel] | None = None
         """What the first event that names its channel, but no queue, said: instant, id, channel."""
         self.expired: Mapping[str, int] = _NOTHING
-        """Waiting visits given up for lack of news: from when on, by segment. News take them up again."""
+        """Visits given up for lack of news: from when on, by segment. News take them up again."""
         self.final_at_ms: int | None = None
         """When it may be forgotten, once that has been looked up."""
         self.story: Story = _NO_STORY
@@ -160,8 +160,10 @@ class Contact:
         return any(v.outcome is None for v in self.story.visits)
 
     def becomes_final_ms(self) -> int:
-        """When a contact that does not wait may be forgotten, if no news come."""
-        quiet_ms = max([self.touched_ms, *(v.ended_ms or 0 for v in self.story.visits)])
+        """When a contact that neither waits nor is an open item may be forgotten, if no news come."""
+        quiet_ms = max(
+            self.touched_ms, *(max(v.ended_ms or 0, v.given_up_ms or 0) for v in self.story.visits), 0
+        )
         may_go_on = bool(self.expired) or any(s.end_ms is None for s in self.story.spans)
         return quiet_ms + (FORGET_OPEN_AFTER_MS if may_go_on else FORGET_AFTER_MS)
 

@@ -1,4 +1,4 @@
-"""Rules on service level, abandonment, occupancy, available agents, each second. SEMANTICS.md §7.
+"""Rules on all figures but the wait, each second. SEMANTICS.md §7.
 
 The value is the one that the queue's row shows. An episode begins at the first look whose value holds
 `fire`, and is over at the first whose value holds `clear`, or not `fire` where no `clear` is given.
@@ -8,7 +8,7 @@ Null does neither. `min_contacts` keeps small numbers from firing; an open alert
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from schemas.board import Alert, Lever, StateCounts, Window
+from schemas.board import Alert, Backlog, Lever, StateCounts, Window
 from schemas.config import QueueConfig, RuleConfig
 from schemas.expressions import Expression, settings_of
 from schemas.vocabulary import AlertState, WindowName
@@ -16,6 +16,8 @@ from services.aggregator.core.episodes import Span
 from services.aggregator.core.following import Crossing
 
 AVAILABLE = "agents.available"
+ITEMS = ("backlog", "oldest_item_s", "oldest_item_business_s")
+"""Metrics of open items; like available agents they are of now, not of a window."""
 
 
 class FigureRule(NamedTuple):
@@ -29,7 +31,7 @@ class FigureRule(NamedTuple):
 
     @property
     def window(self) -> WindowName | None:
-        return None if self.config.metric == AVAILABLE else self.config.window
+        return None if self.config.metric in (AVAILABLE, *ITEMS) else self.config.window
 
     def fires(self, value: float) -> bool:
         return self.fire.holds(value, self.limit)
@@ -65,9 +67,21 @@ def measure_window(metric: str, window: Window) -> Measured:
         return Measured(window.service_level.value, window.service_level.denominator)
     if metric == "occupancy":
         return Measured(window.occupancy.value, window.offered)
+    if metric in ("cleared", "cleared_business"):
+        share = window.cleared if metric == "cleared" else window.cleared_business
+        return Measured(None, 0) if share is None else Measured(share.value, round(share.denominator))
     if window.abandonment is None:  # does not apply
         return Measured(None, 0)
     return Measured(window.abandonment.value, round(window.abandonment.denominator))
+
+
+def measure_items(metric: str, backlog: Backlog | None) -> Measured:
+    """A figure of open items; null where there are no such things. With none open, the oldest is 0 s old."""
+    if backlog is None:
+        return Measured(None, None)
+    if metric == "backlog":
+        return Measured(backlog.open, None)
+    return Measured((backlog.oldest_s if metric == "oldest_item_s" else backlog.oldest_business_s) or 0, None)
 
 
 def measure_available(agents: StateCounts) -> Measured:

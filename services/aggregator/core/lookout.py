@@ -14,11 +14,13 @@ from schemas.vocabulary import OperationsRule
 from services.aggregator.core.episodes import Wait
 from services.aggregator.core.figure_rules import (
     AVAILABLE,
+    ITEMS,
     FigureRule,
     FigureSight,
     Measured,
     figure_rules,
     measure_available,
+    measure_items,
     measure_window,
 )
 from services.aggregator.core.following import Sight, review
@@ -30,7 +32,7 @@ from services.aggregator.core.operations import (
     ingest_heard,
 )
 from services.aggregator.core.queues import Queue
-from services.aggregator.core.rows import Surroundings, state_counts, window_of
+from services.aggregator.core.rows import Surroundings, backlog_of, state_counts, window_of
 from services.aggregator.core.sources import Heard
 from services.aggregator.core.wait_rules import WaitRule, WaitSight, wait_rules
 
@@ -207,6 +209,9 @@ class Lookout:
         )
 
     def _measure(self, queue: Queue, rule: FigureRule, now_ms: int) -> Measured:
+        if rule.config.metric in ITEMS:
+            backlog = backlog_of(queue, self._site.hearing.skews(), now_ms)
+            return measure_items(rule.config.metric, backlog)
         agents, silent = [self._site.agents[name] for name in queue.agents], self._silent(now_ms)
         if rule.config.metric == AVAILABLE:
             return measure_available(state_counts(agents, now_ms, queue.config.id, silent=silent))

@@ -12,6 +12,7 @@ from schemas.config import QueueConfig
 from schemas.vocabulary import LIVE_CHANNELS, Channel, ServiceLevelDefinition, WindowName
 from services.aggregator.core.calendar import Calendar, Day
 from services.aggregator.core.cells import SIZE, Promise, contribution, handling
+from services.aggregator.core.items import Items, ItemTerms, decisions, is_open, item_terms_of
 from services.aggregator.core.percentiles import quantiles
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.trend import ClosedTrend, Minutes
@@ -62,6 +63,8 @@ class Queue:
         """Its place in the configuration; None for a queue that appeared by itself."""
         self.calendar = calendar
         self.terms = terms_of(config, now_ms)
+        self.items = _items(item_terms_of(config, calendar.time_zone))
+        """The open items; None on phone and chat, which have none."""
         self.windows = Windows()
         self.state_time = StateTime()
         self.minutes = Minutes()
@@ -98,6 +101,14 @@ class Queue:
     def channel(self) -> Channel:
         return self.config.channel
 
+    @property
+    def item_terms(self) -> ItemTerms | None:
+        return self.items.terms if self.items is not None else None
+
+    def restore_terms(self, terms: TermsInForce, item_terms: ItemTerms | None) -> None:
+        """What it was measured by when it was stored; to be called before any visit is put in."""
+        self.terms, self.items = terms, _items(item_terms)
+
     def advance(self, now_ms: int) -> None:
         """Moves windows, trend and date on to now. To be called before the first `put`."""
         self.windows.advance(now_ms)
@@ -133,7 +144,8 @@ class Queue:
         return min(v.entered_ms + skews.get(v.source, 0) for v in self.waiting.values())
 
     def measure_by(self, config: QueueConfig, now_ms: int, *, long_ms: int) -> None:
-        """Other terms from now on; the caller takes out and puts in again what is to follow them."""
+        """Other terms from now on; the caller has taken every visit out, and puts them in again."""
+        self.items = _items(item_terms_of(config, self.calendar.time_zone))
         self.config, self.long_ms = config, long_ms
         terms = terms_of(config, self.terms.since_ms)
         if terms != self.terms:
@@ -149,7 +161,17 @@ class Queue:
         else:
             self._count(visit, 1)
             self.remember(visit)
+        self._count_item(visit, 1)
         self.touch()
+
+    def restore(self, visit: Visit) -> None:
+        """Puts back a visit that the counts know already."""
+        if visit.outcome is None:
+            self.put(visit)
+            return
+        self.remember(visit)
+        if self.items is not None and is_open(visit):
+            self.items.put(visit)
 
     def take(self, visit: Visit) -> None:
         """Takes a visit out again, as it was put in."""
@@ -159,6 +181,7 @@ class Queue:
         else:
             self._count(visit, -1)
             self._forget(visit)
+        self._count_item(visit, -1)
         self.touch()
 
     def handle(self, before: Visit, after: Visit) -> None:
@@ -171,6 +194,9 @@ class Queue:
             count = self._day_count(self.calendar.day(visit.entered_ms))
             if count is not None:
                 add_cells(count.cells, cells, sign)
+        if not before.closed_like(after):
+            self._count_item(before, -1)
+            self._count_item(after, 1)
         self.touch()
 
     def remember(self, visit: Visit) -> None:
@@ -240,6 +266,23 @@ class Queue:
             add_wait(count.waits, c.wait_boundary, sign)
             self._middle_today = None
 
+    def _count_item(self, visit: Visit, sign: int) -> None:
+        """Puts an open item in or takes it out; counts what became of one that is no longer open.
+
+        On the date at which it was decided, whatever the date of its entry: promises are kept over days.
+        """
+        items = self.items
+        if items is None:
+            return
+        if is_open(visit):
+            (items.put if sign > 0 else items.take)(visit)
+            return
+        for at_ms, cells in decisions(visit, items.terms):
+            self.windows.add(at_ms, cells, sign)
+            count = self._day_count(self.calendar.day(at_ms))
+            if count is not None:
+                add_cells(count.cells, cells, sign)
+
     def _day_count(self, day: Day) -> DayCount | None:
         """The count of a date; None for one that is over."""
         if day.number < self.today.number:
@@ -269,6 +312,10 @@ def terms_of(config: QueueConfig, since_ms: int) -> TermsInForce:
         config.service_level.definition,
         since_ms,
     )
+
+
+def _items(terms: ItemTerms | None) -> Items | None:
+    return None if terms is None else Items(terms)
 
 
 def _remove(values: list[int], value: int) -> None:

@@ -16,6 +16,7 @@ from schemas.vocabulary import Channel
 from services.aggregator.core.agents import Moment, Said
 from services.aggregator.core.alerts import SiteAlerts
 from services.aggregator.core.contacts import StoredContact
+from services.aggregator.core.items import ItemTerms
 from services.aggregator.core.queues import DayCount, TermsInForce
 from services.aggregator.core.repeats import Batch
 from services.aggregator.core.sources import Source
@@ -59,6 +60,7 @@ class StoredQueue(Struct, array_like=True):
     channel_weight: int = 0
     is_of_file: bool = False
     told_ms: int = 0
+    item_terms: ItemTerms | None = None
 
 
 class StoredAgent(Struct, array_like=True):

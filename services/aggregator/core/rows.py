@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from schemas.board import Limits, QueueRow, Ratio, ServiceLevel, StateCounts, Trend, Window
+from schemas.board import Backlog, Limits, QueueRow, Ratio, ServiceLevel, StateCounts, Trend, Window
 from schemas.vocabulary import AgentState, Attribution, Freshness, WindowName
 from services.aggregator.core import cells as c
 from services.aggregator.core.agents import Agent, counted_ahead, presence
@@ -99,6 +99,24 @@ def queue_row(queue: Queue, around: Surroundings) -> QueueRow:
         entered_ms=since[:MAX_ENTERED],
         position=queue.position,
         told_ms=queue.told_ms or None,
+        backlog=backlog_of(queue, around.skews, now_ms),
+    )
+
+
+def backlog_of(queue: Queue, skews: dict[str, int], now_ms: int) -> Backlog | None:
+    """The open items as of now; None on phone and chat."""
+    items = queue.items
+    if items is None:
+        return None
+    oldest_ms, terms = items.oldest_ms(skews), items.terms
+    if oldest_ms is None:
+        return Backlog(open=0, promise_s=terms.promise_ms / 1000)
+    return Backlog(
+        open=len(items),
+        oldest_ms=oldest_ms,
+        oldest_s=max(0, now_ms - oldest_ms) / 1000,
+        oldest_business_s=terms.clock.elapsed_ms(oldest_ms, now_ms) / 1000,
+        promise_s=terms.promise_ms / 1000,
     )
 
 
@@ -270,6 +288,7 @@ def _window(
     by_entry = not queue.terms.is_deferred or name is _TODAY
     past = _waiting_past(queue, around, start, _NEVER_MS, by_entry=by_entry) if waiting or not by_entry else 0
     offered = _closed(counts) + waiting
+    cleared, cleared_business = _cleared(queue, counts, start, around)
     p50, p90 = queue.middle_of(name)
     return Window(
         from_ms=start,
@@ -292,6 +311,21 @@ def _window(
         wait_p90_s=None if p90 is None else p90 / 1000,
         longest_wait_s=None if longest is None else max(0, longest) / 1000,
         occupancy=occupancy(queue.state_time, name, uncounted, now_ms, midnight_ms),
+        cleared=cleared,
+        cleared_business=cleared_business,
+    )
+
+
+def _cleared(
+    queue: Queue, counts: list[int], start_ms: int, around: Surroundings
+) -> tuple[Ratio, Ratio] | tuple[None, None]:
+    """Shares of items cleared within the promise, by the calendar and by the hours (docs/decisions/0016)."""
+    if queue.items is None:
+        return None, None
+    past = queue.items.past(start_ms, around.now_ms, around.skews)
+    return (
+        ratio(counts[c.CLEARED], counts[c.DECIDED] + past.calendar),
+        ratio(counts[c.BUSINESS_CLEARED], counts[c.BUSINESS_DECIDED] + past.business),
     )
 
 

@@ -18,6 +18,7 @@ from services.aggregator.core.calendar import Calendar
 from services.aggregator.core.contacts import PACK_AFTER_MS, Contact
 from services.aggregator.core.counts import QueueLabels
 from services.aggregator.core.hearing import Hearing
+from services.aggregator.core.items import item_terms_of
 from services.aggregator.core.lookout import Lookout
 from services.aggregator.core.names import one, one_set
 from services.aggregator.core.openings import Openings
@@ -28,7 +29,7 @@ from services.aggregator.core.tallies import Tallies
 from services.aggregator.core.visits import Visit, expires_ms
 from services.aggregator.core.windows import BUCKET_MS
 
-_NO_RULE_MS = 1 << 60
+_NO_RULE_MS = _NEVER_MS = 1 << 60
 _MAX_UNTOLD = 256
 """Contacts whose telling may be owed, so that no one call of `tell` takes long."""
 
@@ -163,8 +164,8 @@ class Site:
             self.adopt(queue, queue.config, now_ms)
 
     def is_gone(self, queue: Queue, now_ms: int) -> bool:
-        """Whether a queue that has left the file is empty: nobody waits in it, no agent has it."""
-        if not queue.is_retired or queue.waiting:
+        """Whether a queue that has left the file is empty: nothing is open in it, no agent has it."""
+        if not queue.is_retired or queue.waiting or queue.items:
             return False
         return not any(self.agents[name].has(queue.config.id, now_ms) for name in queue.agents)
 
@@ -319,12 +320,13 @@ class Site:
 
     def adopt_if_other(self, queue: Queue, now_ms: int) -> None:
         """Takes up the terms of the configuration where a restored queue was measured by others."""
-        if terms_of(queue.config, queue.terms.since_ms) != queue.terms:
+        is_other = terms_of(queue.config, queue.terms.since_ms) != queue.terms
+        if is_other or item_terms_of(queue.config, self.time_zone) != queue.item_terms:
             self.adopt(queue, queue.config, now_ms)
 
     def adopt(self, queue: Queue, config: QueueConfig, now_ms: int) -> None:
         """Measures a queue's contacts by other terms: all whose facts are known are counted anew."""
-        own = [v for v in self._visits_of(queue.config.id) if v.outcome is not None]
+        own = list(self._visits_of(queue.config.id))
         for visit in own:
             queue.take(visit)
         long_ms = _NO_RULE_MS if queue.is_retired else self.lookout.watch(config)
@@ -346,6 +348,7 @@ class Site:
     def _visits_of(self, queue: str) -> Iterable[Visit]:
         for contact in self.contacts.values():
             contact.unpack(self.wrap_up_ms)
+            contact.final_at_ms = None
             yield from (v for v in contact.story.visits if v.queue == queue)
 
     def _is_repeat(self, event: ev.ContactEvent | ev.AgentStateChanged) -> bool:
@@ -406,10 +409,13 @@ class Site:
         clock_ms = self.clock_ms
         for contact in list(self.contacts.values()):
             quiet_ms = clock_ms - contact.touched_ms
-            if quiet_ms < PACK_AFTER_MS or (not contact.is_packed and contact.is_waiting()):
+            if quiet_ms < PACK_AFTER_MS:
                 continue
             if contact.final_at_ms is None:
-                contact.final_at_ms = contact.becomes_final_ms()
+                has_item = self._has_open_item(contact)
+                if contact.is_waiting() and not has_item:
+                    continue
+                contact.final_at_ms = _NEVER_MS if has_item else contact.becomes_final_ms()
             if clock_ms >= contact.final_at_ms:
                 self._forget(contact)
             elif not contact.is_packed:
@@ -419,6 +425,10 @@ class Site:
         for agent in self.agents.values():
             if agent.prune():
                 self.changed_agents.add(agent.name)
+
+    def _has_open_item(self, contact: Contact) -> bool:
+        """Whether a promise to the contact is open. Only while it is not packed."""
+        return any(v.key in (self.queues[v.queue].items or ()) for v in contact.story.visits)
 
     def _forget(self, contact: Contact) -> None:
         contact.unpack(self.wrap_up_ms)
@@ -430,19 +440,33 @@ class Site:
         self.changed_contacts.add(contact.name)
 
     def _expire(self, now_ms: int) -> None:
-        """Gives up waiting contacts of whom nothing was heard for ten wait limits (SEMANTICS.md §1)."""
+        """Gives up waiting contacts, and open items, of which nothing was heard for ten wait limits.
+
+        SEMANTICS.md §1, docs/decisions/0016.
+        """
         for queue in self.queues.values():
+            if queue.items is not None:
+                for visit, at_ms in queue.items.silent(now_ms, self._news_ms):
+                    self._give_up(visit, at_ms, now_ms)
+                continue
             limit_ms = round(queue.config.wait_limit_in_force_s * 1000)
             if not queue.entered or queue.entered[0] + 10 * limit_ms > now_ms:
                 continue
             for visit in list(queue.waiting.values()):
-                name, segment = visit.key
-                contact = self.contacts[name]
-                at_ms = expires_ms(visit, contact.news_ms, limit_ms)
+                at_ms = expires_ms(visit, self._news_ms(visit), limit_ms)
                 if at_ms <= now_ms:
-                    contact.expired = {**contact.expired, segment: at_ms}
-                    self.changed_contacts.add(name)
-                    self._retell(contact, now_ms)
+                    self._give_up(visit, at_ms, now_ms)
+
+    def _news_ms(self, visit: Visit) -> int:
+        return self.contacts[visit.key[0]].news_ms
+
+    def _give_up(self, visit: Visit, at_ms: int, now_ms: int) -> None:
+        name, segment = visit.key
+        contact = self.contacts[name]
+        contact.unpack(self.wrap_up_ms)
+        contact.expired, contact.final_at_ms = {**contact.expired, segment: at_ms}, None
+        self.changed_contacts.add(name)
+        self._retell(contact, now_ms)
 
     def _labels(self, queue: Queue) -> QueueLabels:
         labels = self._labels_of.get(queue.config.id)

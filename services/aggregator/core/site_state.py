@@ -7,6 +7,7 @@ from schemas.vocabulary import Channel
 from services.aggregator.core import records as r
 from services.aggregator.core.agents import Agent
 from services.aggregator.core.alerts import AlertBook
+from services.aggregator.core.cells import whole
 from services.aggregator.core.contacts import Contact
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.site import Site
@@ -113,6 +114,7 @@ def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
         queue.channel_told[0] if queue.channel_told else 0,
         queue.is_configured or queue.is_retired,
         queue.told_ms,
+        queue.item_terms,
     )
 
 
@@ -123,8 +125,10 @@ def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) ->
         site.retire(queue)
     if record.channel_told is not None:
         queue.channel_told = (record.channel_weight, *record.channel_told)
-    queue.terms = record.terms
+    queue.restore_terms(record.terms, record.item_terms)
     queue.days = {d.number: d for d in record.days}
+    for day in record.days:
+        day.cells = whole(day.cells)
     queue.sources = set(record.sources)
     queue.told_ms = record.told_ms
     _restore_times(queue.state_time, record)
@@ -141,6 +145,7 @@ def _restore_bucket(site: Site, name: str, number: int, record: r.StoredBucket, 
         return
     queue = site.unstarted_queue(name, None, now_ms)
     if record.counts is not None:
+        record.counts.cells = whole(record.counts.cells)
         queue.windows.restore(number, record.counts)
     if record.state_time is not None:
         queue.state_time.buckets[number] = record.state_time
@@ -150,11 +155,7 @@ def _restore_contact(site: Site, contact: Contact) -> None:
     site.contacts[contact.name] = contact
     contact.retell(site.wrap_up_ms)
     for visit in contact.story.visits:
-        queue = site.queues[visit.queue]
-        if visit.outcome is None:
-            queue.put(visit)
-        else:
-            queue.remember(visit)
+        site.queues[visit.queue].restore(visit)
 
 
 def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) -> None:

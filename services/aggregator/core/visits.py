@@ -39,7 +39,8 @@ class Visit(Struct, eq=False, gc=False):
 
     `source` is the one whose clock `entered_ms` is of. `ended_cut_ms`: how much later than `ended_ms` it
     may have ended, as that instant was cut down. `wrapped`: whether the end of wrap-up has been told, so
-    that `handle_ms` is whole.
+    that `handle_ms` is whole. `closed_ms`: when nothing was left to do for it, `given_up_ms`: from when on
+    nobody waits for that (docs/decisions/0016).
     """
 
     key: tuple[str, str]
@@ -54,6 +55,8 @@ class Visit(Struct, eq=False, gc=False):
     handle_ms: int = 0
     wrapped: bool = False
     ended_cut_ms: int = 0
+    closed_ms: int | None = None
+    given_up_ms: int | None = None
 
     def waited_like(self, other: "Visit") -> bool:
         """Whether both count alike but for their handling."""
@@ -66,7 +69,14 @@ class Visit(Struct, eq=False, gc=False):
         )
 
     def handled_like(self, other: "Visit") -> bool:
-        return self.talk_ended_ms == other.talk_ended_ms and self.handle_ms == other.handle_ms
+        return (
+            self.talk_ended_ms == other.talk_ended_ms
+            and self.handle_ms == other.handle_ms
+            and self.closed_like(other)
+        )
+
+    def closed_like(self, other: "Visit") -> bool:
+        return self.closed_ms == other.closed_ms and self.given_up_ms == other.given_up_ms
 
     @property
     def wait_ms(self) -> int:
@@ -116,7 +126,9 @@ _SILENCE = 10
 
 
 def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str, int]) -> Story:
-    """The story of one contact. `expired`: by segment, from when on a waiting visit is `unknown`."""
+    """The story of one contact. `expired`: by segment, from when on a visit is given up; one that still
+    waits is `unknown` from then on.
+    """
     ends: list[Fact] = []
     drafts = _gather(contact, facts, ends)
     kept = {d.name: told_once(d.facts) for d in drafts} if any(map(_PRECISION_MS, facts)) else None
@@ -127,8 +139,10 @@ def tell(contact: str, facts: Sequence[Fact], terms: Terms, expired: Mapping[str
         visit = None
         if draft.entered is not None:
             visit = _settle(contact, draft.entered, draft, ends)
-            if visit.outcome is None and draft.name in expired:
-                visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, expired[draft.name], True
+            if visit.closed_ms is None and draft.name in expired:
+                visit.given_up_ms = expired[draft.name]
+                if visit.outcome is None:
+                    visit.outcome, visit.ended_ms, visit.inferred = _UNKNOWN, visit.given_up_ms, True
             visits.append(visit)
         if draft.facts:
             own = draft.facts if kept is None else kept[draft.name]
@@ -304,7 +318,20 @@ def _settle(contact: str, entered: Fact, draft: _Draft, ends: list[Fact]) -> Vis
         visit.wrapped = wrap_ms is not None
         visit.handle_ms = max(0, ended.at_ms - decisive.at_ms) + (wrap_ms or 0)
     visit.ended_ms = decisive.at_ms
+    visit.closed_ms = _closed_ms(visit, draft.facts, ends)
     return visit
+
+
+def _closed_ms(visit: Visit, facts: list[Fact], ends: list[Fact]) -> int | None:
+    """The first end of a visit that has an outcome: an answer alone is none (docs/decisions/0016)."""
+    ended_ms = visit.ended_ms or 0
+    if visit.outcome is not _ANSWERED:
+        return max(visit.entered_ms, ended_ms)
+    found = [f.at_ms for f in facts if f.kind == LEFT and f.word != _ANSWERED and f.at_ms >= ended_ms]
+    found += [f.at_ms for f in ends if f.at_ms >= visit.entered_ms]
+    if visit.talk_ended_ms is not None:
+        found.append(visit.talk_ended_ms)
+    return max(visit.entered_ms, min(found)) if found else None
 
 
 def _same_end(outcome: Outcome, decisive: Fact, facts: list[Fact], ends: list[Fact]) -> Iterable[Fact]:

@@ -1,7 +1,7 @@
 """How far back the log still tells, and what of a row or an alert follows from it alone.
 
 `vigie.events` keeps 7 days. What was told before lives on in the state only: who is agent and in
-which state, who has been waiting for longer, how the sources stood.
+which state, who has been waiting for longer, how the sources stood, items that entered before.
 """
 
 from msgspec import Struct
@@ -20,7 +20,7 @@ class Reach(Struct, frozen=True):
 
     since_ms: int | None = None
 
-    WITHOUT = "agents, occupancy and sources, of which a part may be older than the log"
+    WITHOUT = "agents, occupancy, sources and items cleared, of which a part may be older than the log"
 
     @property
     def is_whole(self) -> bool:
@@ -37,11 +37,14 @@ class Reach(Struct, frozen=True):
     def counts(self, line: str) -> bool:
         """Whether a line of difference is about something that follows from what is left of the log."""
         path = line.split(":", 1)[0]
-        return self.since_ms is None or not (path.startswith(_STATE) or "occupancy" in path)
+        is_older = path.startswith(_STATE) or "occupancy" in path or "cleared" in path
+        return self.since_ms is None or not is_older
 
     def includes(self, alert: Alert) -> bool:
         """Whether the waits that led to the alert are all in the log."""
         return self.since_ms is None or alert.crossed_ms - self.since_ms > _DAY_MS
 
     def _is_young(self, row: QueueRow) -> bool:
-        return (row.oldest_entered_ms or row.as_of_ms) > (self.since_ms or 0)
+        items_ms = row.backlog.oldest_ms if row.backlog is not None else None
+        oldest_ms = min(ms for ms in (row.oldest_entered_ms, items_ms, row.as_of_ms) if ms is not None)
+        return oldest_ms > (self.since_ms or 0)

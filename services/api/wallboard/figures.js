@@ -105,16 +105,72 @@ function occupancy({ window, row }, { lang }) {
   };
 }
 
-const MAKERS = { longest, waiting, asa, service, available, abandonment, occupancy };
+/** Age of the oldest open item. `business`: within the queue's hours, where that is another. */
+function oldest({ row, oldestS }, { texts, lang }) {
+  const businessS = row.backlog.oldest_business_s;
+  const isOther = oldestS !== null && oldestS - businessS >= 60;
+  const business = isOther ? format.plain(format.duration(businessS, lang)) : null;
+  const spoken = oldestS === null ? null : spokenDuration(oldestS, texts);
+  return {
+    parts: format.duration(oldestS, lang),
+    form: format.durationForm(oldestS),
+    below: texts.itemsBelow.longest,
+    business,
+    spoken: isOther ? texts.spokenBusiness(spoken, spokenDuration(businessS, texts)) : spoken,
+  };
+}
 
-/** One figure of a queue's view: parts, below, spoken; some also form, track, arrow. */
+function backlog({ row }, { texts, lang }) {
+  const { open } = row.backlog;
+  const text = format.count(open, lang);
+  return {
+    parts: format.number(text),
+    form: open < 1000 ? "short" : "long",
+    below: texts.itemsBelow.waiting,
+    spoken: texts.spokenBacklog(text, format.count(row.waiting, lang)),
+  };
+}
+
+/** « 92 %, 11 sur 12 » by one clock. */
+function spokenShare(ratio, { texts, lang }) {
+  if (!(ratio?.denominator > 0)) return texts.noValue;
+  return `${format.plain(format.percent(ratio, lang))}, ${texts.spokenOf(ratio.numerator, ratio.denominator)}`;
+}
+
+/** Letters of a share's counts that its place holds; beyond, only the size stays. */
+const COUNTS_ROOM = 7;
+
+function cleared({ window, row }, context) {
+  const { texts, lang, isTv } = context;
+  const ratio = window?.cleared;
+  if (!ratio) return blank();
+  const counts = ratio.denominator > 0 ? `${ratio.numerator}/${ratio.denominator}` : texts.none;
+  const short = counts.length > COUNTS_ROOM ? texts.outOf(ratio.denominator) : counts;
+  const promise = spokenDuration(row.backlog.promise_s, texts);
+  return {
+    parts: format.percent(ratio, lang),
+    below: isTv ? short : texts.itemsBelow.abandonment(short),
+    spoken: texts.spokenCleared(promise, spokenShare(ratio, context), spokenShare(window.cleared_business, context)),
+  };
+}
+
+const MAKERS = { longest, waiting, asa, service, available, abandonment, occupancy };
+/** What a queue of e-mail, letters, social media or SMS shows in their places. */
+const OF_ITEMS = { longest: oldest, waiting: backlog, abandonment: cleared };
+
+/** Whether a figure is one of items. */
+export const isOfItems = (name, view) => Boolean(view?.hasItems && OF_ITEMS[name]);
+
+/** One figure of a queue's view: parts, below, spoken; some also form, track, arrow, business. */
 export function figure(name, view, context) {
-  return view.isKnown ? MAKERS[name](view, context) : blank();
+  if (!view.isKnown) return blank();
+  return (isOfItems(name, view) ? OF_ITEMS : MAKERS)[name](view, context);
 }
 
 /** « Taux de service, Facturation, 60 %, 29 sur 48 en 20 secondes ». */
 export function fullName(name, view, shown, { texts, lang }) {
-  const words = [texts.fullNames[name], view.row.label, shown.spoken ?? texts.noValue];
+  const names = isOfItems(name, view) ? texts.itemNames : texts.fullNames;
+  const words = [names[name], view.row.label, shown.spoken ?? texts.noValue];
   if (view.state === "stale" && view.ageMs !== null) words.push(texts.staleSince(format.plain(format.duration(view.ageMs / 1000, lang))));
   return words.join(", ");
 }

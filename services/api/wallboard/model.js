@@ -9,7 +9,7 @@ export const RECONNECTING_AFTER_MS = 3_000;
 const WORKER_SILENT_AFTER_MS = 3_000;
 export const RESOLVED_STAYS_MS = 60_000;
 
-/** Figure that each metric of a rule stands on. */
+/** Figure that each metric of a rule stands on; items have theirs in the places of the phone's. */
 const CAUSE = {
   longest_wait_s: "longest",
   service_level: "service",
@@ -17,6 +17,11 @@ const CAUSE = {
   occupancy: "occupancy",
   "agents.available": "available",
   waiting: "waiting",
+  backlog: "waiting",
+  oldest_item_s: "longest",
+  oldest_item_business_s: "longest",
+  cleared: "abandonment",
+  cleared_business: "abandonment",
 };
 
 /** Whether the page hears the server: live, reconnecting, cut. */
@@ -71,7 +76,8 @@ function stateOf(row, freshness, alert, window) {
   if (alert) return alert.flapping ? "flapping" : look(alert);
   if (row.pre_breach?.count > 0) return "soon";
   if (!row.open) return "closed";
-  if (row.waiting === 0 && window && window.offered === 0) return "no_data";
+  const isEmpty = row.waiting === 0 && !row.backlog?.open;
+  if (isEmpty && window && window.offered === 0) return "no_data";
   return "normal";
 }
 
@@ -84,6 +90,12 @@ function waitsReadAt(row, { freshness, heard }, nowMs) {
 function longestWait(row, trusted, nowMs) {
   if (row.oldest_entered_ms === null || row.waiting === 0) return null;
   return Math.max(0, (waitsReadAt(row, trusted, nowMs) - row.oldest_entered_ms) / 1000);
+}
+
+/** Age of the oldest open item by the calendar, which ticks as waits do. */
+function oldestItem({ backlog, ...row }, trusted, nowMs) {
+  if (!backlog || backlog.oldest_ms === null) return null;
+  return Math.max(0, (waitsReadAt(row, trusted, nowMs) - backlog.oldest_ms) / 1000);
 }
 
 /** Sources of the row that are not heard, by the name people know. */
@@ -116,6 +128,8 @@ export function queueView(row, context) {
     heardMs: trusted.heard,
     ageMs: trusted.heard === null ? null : Math.max(0, nowMs - trusted.heard),
     longestS: longestWait(row, trusted, nowMs),
+    hasItems: Boolean(row.backlog),
+    oldestS: oldestItem(row, trusted, nowMs),
     timeZone: site?.time_zone ?? "UTC",
     agents: agentCounts(row.agents),
   };

@@ -3,7 +3,7 @@
 
 import * as format from "./format.js";
 import { make, setAttribute, setFigure, setShown, setText } from "./dom.js";
-import { FIGURES, figure, fullName, unknownFigure, windowMinutes } from "./figures.js";
+import { FIGURES, figure, fullName, isOfItems, unknownFigure, windowMinutes } from "./figures.js";
 import { shape, setShape } from "./shapes.js";
 import { drawTrend, makeTrend } from "./trend.js";
 
@@ -106,6 +106,7 @@ export class QueueArticle {
     setAttribute(this.node, "data-state", state);
     setAttribute(this.node, "data-look", view?.look ?? "loading");
     setAttribute(this.node, "data-taken", view?.isTaken ? "" : null);
+    setAttribute(this.node, "data-items", view?.hasItems ? "" : null);
     setShape(this.shape, state);
     setText(this.word, texts.states[state]);
     this.#showFigures(view, context);
@@ -146,18 +147,20 @@ export class QueueArticle {
     for (const name of FIGURES) {
       const held = this.figures[name];
       const shown = view ? figure(name, view, context) : unknownFigure();
-      setText(held.label, context.isTv ? context.texts.labels[name] : context.texts.columns[name] ?? context.texts.labels[name]);
+      setText(held.label, labelOf(name, view, context));
       setFigure(held.number, shown.parts);
       setAttribute(held.node, "data-cause", view?.cause === name ? "" : null);
       setAttribute(held.node, "data-form", shown.form ?? null);
       setAttribute(held.node, "data-na", shown.isNotApplicable ? "" : null);
-      setAttribute(held.value, "aria-label", view ? fullName(name, view, shown, context) : context.texts.fullNames[name]);
+      const fullText = view ? fullName(name, view, shown, context) : context.texts.fullNames[name];
+      setAttribute(held.value, "aria-label", fullText);
+      setAttribute(held.value, "title", isOfItems(name, view) ? fullText : null);
       if (name === "occupancy") this.#showTrack(held, shown);
       else setBelow(held.below, shown.below ?? "");
     }
-    const mean = view ? format.plain(figure("asa", view, context).parts) : format.DASH;
-    const { label } = this.figures.longest;
-    if (context.isTv && view?.state !== "stale") setText(label, `${context.texts.labels.longest} · ${context.texts.mean(mean)}`);
+    if (context.isTv && view?.state !== "stale") {
+      setText(this.figures.longest.label, `${labelOf("longest", view, context)} · ${besideLongest(view, context)}`);
+    }
   }
 
   #showTrack({ track, arrows }, shown) {
@@ -204,6 +207,20 @@ export class QueueArticle {
     const labelPx = 6 + limitText.length * (isTv ? LETTER_PX.tv : LETTER_PX.desk);
     drawTrend(this.trend, { points, limitS, limitText, labelPx });
   }
+}
+
+/** What stands over a figure. */
+function labelOf(name, view, { texts, isTv }) {
+  if (isOfItems(name, view)) return texts.itemLabels[name];
+  return isTv ? texts.labels[name] : texts.columns[name] ?? texts.labels[name];
+}
+
+/** What follows the label of the longest wait on a tile: the mean; of items, the age within the hours. */
+function besideLongest(view, context) {
+  const { texts } = context;
+  const business = view?.hasItems ? figure("longest", view, context).business : null;
+  if (business) return texts.business(business);
+  return texts.mean(view ? format.plain(figure("asa", view, context).parts) : format.DASH);
 }
 
 const elapsed = (ms, lang) => format.plain(format.duration(ms / 1000, lang));

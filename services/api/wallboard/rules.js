@@ -17,12 +17,15 @@ export function comparison(text, metric, { texts, lang }) {
   return texts.compared[operator](factor === "1" ? setting : texts.shareOf(format.share(Number(factor), lang), setting));
 }
 
+/** Metrics of this instant; the others are those of a window. */
+const OF_NOW = new Set(["longest_wait_s", "agents.available", "backlog", "oldest_item_s", "oldest_item_business_s"]);
+
 const metricName = ({ metric }, { texts }) => (texts.metrics[metric] ?? [metric, metric])[1];
 
 /** What the definition of a rule says: [word, sentence] each. */
 export function definition(rule, context) {
   const { texts } = context;
-  const isOverWindow = !["longest_wait_s", "agents.available"].includes(rule.metric);
+  const isOverWindow = !OF_NOW.has(rule.metric);
   return [
     [texts.ruleFires, `${metricName(rule, context)} ${comparison(rule.fire, rule.metric, context)}`],
     [texts.ruleEnds, rule.clear ? comparison(rule.clear, rule.metric, context) : texts.ruleEndsItself],

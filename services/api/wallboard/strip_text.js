@@ -5,8 +5,8 @@
 import { queueKey } from "./board.js";
 import * as format from "./format.js";
 
-const DURATIONS = new Set(["longest_wait_s", "source_age_s"]);
-const RATIOS = new Set(["service_level", "abandonment", "occupancy"]);
+const DURATIONS = new Set(["longest_wait_s", "oldest_item_s", "oldest_item_business_s", "source_age_s"]);
+const RATIOS = new Set(["service_level", "abandonment", "occupancy", "cleared", "cleared_business"]);
 
 /** The name of what an alert is about: its queue, or its source as people know it. */
 export function subjectOf(alert, { board, names }) {
@@ -37,6 +37,11 @@ export function currentValue(alert, view) {
     occupancy: window?.occupancy.value,
     "agents.available": view.agents.available,
     waiting: view.row.waiting,
+    backlog: view.row.backlog?.open,
+    oldest_item_s: view.hasItems ? (view.oldestS ?? 0) : undefined,
+    oldest_item_business_s: view.hasItems ? (view.row.backlog.oldest_business_s ?? 0) : undefined,
+    cleared: window?.cleared?.value,
+    cleared_business: window?.cleared_business?.value,
   }[alert.metric];
   return now === undefined ? alert.value : now;
 }

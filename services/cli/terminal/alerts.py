@@ -16,7 +16,7 @@ from services.cli.terminal.table import Cell, longest_wait
 from services.cli.terminal.words import NOTHING, clock, duration, fit, paint, percent, plain, zone_of
 
 _SHOWN = 8
-_COUNTS = ("agents.available", "events_missed", "notice_tries")
+_COUNTS = ("agents.available", "backlog", "events_missed", "notice_tries")
 
 
 def alert_lines(

@@ -62,4 +62,5 @@ def state_of(row: QueueRow, alerts: Sequence[Alert], window: WindowName) -> Stat
     if not row.open:
         return State.CLOSED
     seen = row.windows.get(window)
-    return State.NORMAL if row.waiting or (seen is not None and seen.offered) else State.NO_DATA
+    is_any = row.waiting or (row.backlog is not None and row.backlog.open)
+    return State.NORMAL if is_any or (seen is not None and seen.offered) else State.NO_DATA

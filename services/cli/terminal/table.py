@@ -52,14 +52,27 @@ def longest_wait(cell: Cell) -> str:
     row = cell.row
     if row.oldest_entered_ms is None or not cell.is_known:
         return NOTHING
-    until_ms = cell.now_ms if cell.state.is_live else min(row.heard_ms or row.as_of_ms, row.as_of_ms)
-    return duration((until_ms - row.oldest_entered_ms) / 1000)
+    return duration((_until_ms(cell) - row.oldest_entered_ms) / 1000)
+
+
+def oldest_item(cell: Cell) -> str:
+    """The age of the oldest open item by the calendar; it ticks like the longest wait."""
+    row = cell.row
+    if row.backlog is None or row.backlog.oldest_ms is None or not cell.is_known:
+        return NOTHING
+    return duration((_until_ms(cell) - row.backlog.oldest_ms) / 1000)
+
+
+def _until_ms(cell: Cell) -> int:
+    row = cell.row
+    return cell.now_ms if cell.state.is_live else min(row.heard_ms or row.as_of_ms, row.as_of_ms)
 
 
 def _choose(cells: Sequence[Cell], width: int) -> tuple[list[Column], list[list[str]]]:
     """The columns that fit, dropped in the wallboard's order, and their texts."""
+    all_columns = [c for c in _COLUMNS if c.title != _ITEMS or any(cell.row.backlog for cell in cells)]
     for dropped in range(_LAST_DROP + 1):
-        columns = [c for c in _COLUMNS if c.drop == 0 or c.drop > dropped]
+        columns = [c for c in all_columns if c.drop == 0 or c.drop > dropped]
         columns = [_shorter(c, dropped) for c in columns]
         texts = [[c.text(cell) for cell in cells] for c in columns]
         total = sum(_wide(c, each) for c, each in zip(columns, texts, strict=True))
@@ -160,17 +173,29 @@ def _service_level(cell: Cell) -> ServiceLevel | None:
 
 
 def _abandonment(cell: Cell) -> str:
+    """Where nobody hangs up, the share of items cleared within the promise, in words."""
     window = cell.row.windows.get(cell.window)
     if window is None:
         return NOTHING
-    ratio = window.abandonment
-    return _figure(cell, _NOT_APPLICABLE if ratio is None else _with_counts(ratio))
+    if window.abandonment is not None:
+        return _figure(cell, _with_counts(window.abandonment))
+    cleared = window.cleared
+    is_told = cleared is not None and cleared.value is not None
+    return _figure(cell, f"cleared {percent(cleared.value)}" if cleared and is_told else _NOT_APPLICABLE)
 
 
 def _with_counts(ratio: Ratio) -> str:
     if ratio.value is None:
         return NOTHING
     return f"{percent(ratio.value)}  {ratio.numerator:g}/{ratio.denominator:g}"
+
+
+def _backlog(cell: Cell) -> str:
+    """Open items and the age of the oldest; nothing on phone and chat."""
+    backlog = cell.row.backlog
+    if backlog is None:
+        return ""
+    return _figure(cell, f"{backlog.open}, oldest {oldest_item(cell)}" if backlog.open else "0")
 
 
 def _asa(cell: Cell) -> str:
@@ -185,7 +210,7 @@ def _threshold(seconds: float) -> str:
     return f"{seconds:g} s"
 
 
-_NOT_APPLICABLE = "n/a"
+_NOT_APPLICABLE, _ITEMS = "n/a", "backlog"
 _SHORT_TITLES = {"waiting": "wait", "longest": "max", "service": "SL"}
 _SHORTEST_NAME = 6
 _COUNTS_DROP, _NAMES_DROP, _LAST_DROP = 4, 6, 7
@@ -196,6 +221,7 @@ _COLUMNS = (
     Column("longest", _longest, 0),
     Column("service", _service, 0),
     Column("abandoned", _abandonment, 3),
+    Column(_ITEMS, _backlog, 4),
     Column("ASA", _asa, 1),
     Column("free", lambda cell: _figure(cell, str(cell.row.agents.available)), 5),
     Column("age", lambda cell: age(cell.row.heard_ms, cell.now_ms), 2),

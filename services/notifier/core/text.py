@@ -14,7 +14,7 @@ from schemas.board import Alert
 from schemas.config import Config
 from schemas.vocabulary import Notice
 
-_RATIOS = ("service_level", "abandonment", "occupancy")
+_RATIOS = ("service_level", "abandonment", "occupancy", "cleared", "cleared_business")
 _WAIT = "longest_wait_s"
 
 _WORDS = {
@@ -28,6 +28,11 @@ _WORDS = {
         "abandonment": "taux d’abandon",
         "occupancy": "taux d’occupation",
         "agents.available": "agents disponibles",
+        "backlog": "dossiers en cours",
+        "oldest_item_s": "plus ancien dossier",
+        "oldest_item_business_s": "plus ancien dossier, heures ouvrées",
+        "cleared": "traités dans le délai",
+        "cleared_business": "traités dans le délai, heures ouvrées",
         "source_age_s": "la source {source} se tait",
         "events_missed": "des événements manquent dans {source}",
         "notice_tries": "personne n’a pu être prévenu par {source}",
@@ -60,6 +65,11 @@ _WORDS = {
         "abandonment": "abandonment",
         "occupancy": "occupancy",
         "agents.available": "agents available",
+        "backlog": "backlog",
+        "oldest_item_s": "oldest item",
+        "oldest_item_business_s": "oldest item, business hours",
+        "cleared": "cleared within the promise",
+        "cleared_business": "cleared within the promise, business hours",
         "source_age_s": "source {source} is silent",
         "events_missed": "events are missing from {source}",
         "notice_tries": "nobody could be told by {source}",

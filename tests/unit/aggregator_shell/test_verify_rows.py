@@ -3,10 +3,10 @@
 from msgspec import structs
 
 from schemas import codec
-from schemas.board import QueueRow, SiteRow
+from schemas.board import QueueRow, Ratio, SiteRow
 from schemas.config import Config
 from schemas.events import AnyEvent, QueueEntered, QueueLeft, SourceHeartbeat
-from schemas.vocabulary import Outcome
+from schemas.vocabulary import Channel, Outcome, WindowName
 from services.aggregator.core.partition import Partition
 from services.aggregator.verify import rows
 from services.aggregator.verify.afresh import Afresh
@@ -20,7 +20,7 @@ AT_MS = START_MS + 60_000
 KEY = codec.queue_key("main", "support")
 
 
-def entered(contact: str, at_ms: int) -> AnyEvent:
+def entered(contact: str, at_ms: int, *, queue: str = "support", channel: Channel | None = None) -> AnyEvent:
     return QueueEntered(
         id=f"{contact}-in",
         source="pbx1",
@@ -28,11 +28,12 @@ def entered(contact: str, at_ms: int) -> AnyEvent:
         occurred_ms=at_ms,
         received_ms=at_ms,
         contact=contact,
-        queue="support",
+        queue=queue,
+        channel=channel,
     )
 
 
-def left(contact: str, at_ms: int) -> AnyEvent:
+def left(contact: str, at_ms: int, *, queue: str = "support") -> AnyEvent:
     return QueueLeft(
         id=f"{contact}-out",
         source="pbx1",
@@ -40,7 +41,7 @@ def left(contact: str, at_ms: int) -> AnyEvent:
         occurred_ms=at_ms,
         received_ms=at_ms,
         contact=contact,
-        queue="support",
+        queue=queue,
         outcome=Outcome.ABANDONED,
     )
 
@@ -171,3 +172,42 @@ def test_a_row_written_long_after_the_next_event_was_there_is_of_a_worker_behind
     assert rows.is_behind(row, AT_MS - 20_000)
     assert not rows.is_behind(row, AT_MS - 1000)
     assert not rows.is_behind(row, None)
+
+
+MAIL = [
+    entered("m1", START_MS, queue="mail", channel=Channel.EMAIL),
+    entered("m2", START_MS + 1000, queue="mail", channel=Channel.EMAIL),
+    left("m2", START_MS + 5000, queue="mail"),
+]
+
+
+def test_items_that_are_wrong_are_named() -> None:
+    key = codec.queue_key("main", "mail")
+    board = shown(MAIL)
+    row = board[key].row
+    assert isinstance(row, QueueRow)
+    assert row.backlog is not None
+    assert row.backlog.open == 1
+    wrong = structs.replace(row.backlog, open=2, oldest_business_s=1.0)
+    day = row.windows[WindowName.TODAY]
+    windows = row.windows | {WindowName.TODAY: structs.replace(day, cleared=Ratio())}
+    board[key] = structs.replace(board[key], row=structs.replace(row, backlog=wrong, windows=windows))
+
+    found = [line.split(":")[0] for line in details(compared(board, afresh(MAIL)))]
+
+    assert [line for line in found if line.startswith("backlog")] == [
+        "backlog.oldest_business_s",
+        "backlog.open",
+    ]
+    assert {"windows.today.cleared.value", "windows.today.cleared.numerator"} <= set(found)
+
+
+def test_an_item_that_entered_before_the_log_begins_hides_its_row() -> None:
+    row = shown(MAIL)[codec.queue_key("main", "mail")].row
+    assert isinstance(row, QueueRow)
+    reach = Reach(row.as_of_ms - 48 * 3_600_000)
+    assert reach.covers(row)
+    assert row.backlog is not None
+    older = structs.replace(row.backlog, oldest_ms=row.as_of_ms - 60 * 3_600_000)
+    assert not reach.covers(structs.replace(row, waiting=0, oldest_entered_ms=None, backlog=older))
+    assert not reach.counts("windows.60m.cleared_business.numerator: 3 instead of 4")

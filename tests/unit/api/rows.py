@@ -5,6 +5,7 @@ from typing import Any
 from schemas.board import (
     AgentRow,
     Alert,
+    Backlog,
     Limits,
     QueueRow,
     Ratio,
@@ -118,6 +119,12 @@ def trend(now_ms: int = NOW) -> Trend:
         service_level=[0.8] * 59 + [None],
         longest_wait_s=[20.0 + minute for minute in range(60)],
     )
+
+
+BACKLOG = Backlog(
+    open=7, oldest_ms=NOW - 90_000_000, oldest_s=90_000, oldest_business_s=36_000, promise_s=172_800
+)
+"""Of a mail queue: the oldest came in yesterday, 25 hours ago, 10 of them in its hours."""
 
 
 def queue_row(queue: str = "support", *, now_ms: int = NOW, entered_ms: Any = (), **changed: Any) -> QueueRow:

@@ -1,11 +1,12 @@
 """How fresh a row is now: SEMANTICS.md §6."""
 
 import pytest
+from msgspec import structs
 
-from schemas.board import Limits
+from schemas.board import Backlog, Limits
 from schemas.vocabulary import Freshness
 from services.api import freshness
-from tests.unit.api.rows import NOW, queue_row, site_row, source_row
+from tests.unit.api.rows import BACKLOG, NOW, queue_row, site_row, source_row
 
 LIVE, CATCHING_UP, STALE, UNKNOWN = Freshness
 
@@ -81,3 +82,41 @@ def test_pre_breach_counts_those_within_thirty_seconds_of_the_limit(waited_ms: i
 def test_pre_breach_of_a_limit_below_thirty_seconds_counts_everybody_below_it() -> None:
     row = queue_row(entered_ms=[NOW - 25_000, NOW - 5000], limits=Limits(wait_s=20, service_level=0.8))
     assert freshness.pre_breach(row, NOW).count == 1
+
+
+HOUR_MS = 3_600_000
+
+
+@pytest.mark.parametrize(
+    ("open_", "changes_ms", "later_ms", "business_s"),
+    [
+        (True, None, 2000, 36_002),
+        (True, NOW + HOUR_MS, 2000, 36_002),
+        (True, NOW + 1000, 2000, 36_001),  # it has closed since
+        (False, NOW + HOUR_MS, 2000, 36_000),
+        (False, NOW + 1500, 2000, 36_000.5),  # it has opened since
+        (False, None, 2000, 36_000),
+        (False, NOW - 1000, 2000, 36_002),  # as the row was made
+        (True, None, -2000, 36_000),  # our clock behind the worker's
+    ],
+)
+def test_the_business_age_goes_on_while_the_queue_is_open(
+    open_: bool, changes_ms: int | None, later_ms: int, business_s: float
+) -> None:
+    found = freshness.backlog(queue_row(open=open_, changes_ms=changes_ms, backlog=BACKLOG), NOW + later_ms)
+    assert found is not None
+    assert found.oldest_business_s == business_s
+    assert found.oldest_s == 90_000 + later_ms / 1000
+
+
+def test_business_time_is_never_longer_than_the_calendars() -> None:
+    young = structs.replace(BACKLOG, oldest_ms=NOW + 1000, oldest_s=0, oldest_business_s=0)
+    found = freshness.backlog(queue_row(backlog=young), NOW + 1500)
+    assert found is not None
+    assert (found.oldest_s, found.oldest_business_s) == (0.5, 0.5)
+
+
+def test_without_open_items_nothing_ages() -> None:
+    empty = Backlog(open=0, promise_s=3600)
+    assert freshness.backlog(queue_row(backlog=empty), NOW + 5000) == empty
+    assert freshness.backlog(queue_row(), NOW) is None

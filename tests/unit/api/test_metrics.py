@@ -1,14 +1,17 @@
 """What Prometheus is told of the board: labels from closed sets, whatever people call their sources."""
 
+from typing import Any
+
+from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from schemas.board import SourceRow
+from schemas.board import Backlog, QueueRow, SourceRow
 from schemas.config import Config, SourceConfig
-from schemas.vocabulary import Freshness
+from schemas.vocabulary import Channel, Freshness, WindowName
 from services.api.board import Board
 from services.api.hub import Hub
 from services.api.metrics import BoardCollector
-from tests.unit.api.rows import NOW, site_row, source_row
+from tests.unit.api.rows import BACKLOG, NOW, queue_row, ratio, site_row, source_row, window
 
 PBX = SourceConfig(id="pbx1", kind="asterisk_ami", site="paris")
 
@@ -53,3 +56,38 @@ def test_a_source_never_heard_is_down_and_has_no_age() -> None:
     never = [source_row(heard_ms=None)]
     assert scraped("vigie_source_up", paris=never) == {("pbx1", "paris"): 0}
     assert scraped("vigie_source_age_seconds", paris=never) == {}
+
+
+def told(row: QueueRow) -> dict[str, float]:
+    """The figures of items that Prometheus is told of this queue."""
+    board, registry = Board(), CollectorRegistry()
+    board.apply(("site", "paris"), site_row(), NOW)
+    board.apply(("queue", "paris", row.queue), row, NOW)
+    hub = Hub(board, epoch="e", clock=lambda: NOW)
+    registry.register(BoardCollector(board, hub, lambda: NOW, Config()))
+    return {
+        sample.name.removeprefix("vigie_queue_"): sample.value
+        for family in registry.collect()
+        for sample in family.samples
+        if any(word in sample.name for word in ("backlog", "item", "cleared"))
+        and sample.labels.get("window", "15m") == "15m"
+    }
+
+
+def mail(**changed: Any) -> QueueRow:
+    figures = window(cleared=ratio(3, 4), cleared_business=ratio(0, 0))
+    return queue_row(
+        "mail", channel=Channel.EMAIL, backlog=BACKLOG, windows={WindowName.M15: figures}, **changed
+    )
+
+
+def test_of_items_there_is_what_is_known() -> None:
+    figures = {"backlog_items": 7, "oldest_item_seconds": 90_000, "oldest_item_business_seconds": 36_000}
+    assert told(mail()) == figures | {"cleared_ratio": 0.75}
+    nothing = Backlog(open=0, promise_s=172_800)
+    assert told(structs.replace(mail(), backlog=nothing)) == {"backlog_items": 0, "cleared_ratio": 0.75}
+
+
+def test_of_a_phone_queue_or_a_stale_one_no_item_is_told() -> None:
+    assert told(queue_row()) == {}
+    assert told(mail(freshness=Freshness.STALE)) == {}

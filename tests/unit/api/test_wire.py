@@ -7,7 +7,7 @@ from schemas.board import Alert
 from schemas.vocabulary import AlertState, Freshness, WindowName
 from services.api import wire
 from services.api.board import Board, View
-from tests.unit.api.rows import NOW, alert, key_of, queue_row, site_row, source_row
+from tests.unit.api.rows import BACKLOG, NOW, alert, key_of, queue_row, site_row, source_row
 
 
 def words(text: str) -> set[str]:
@@ -16,13 +16,13 @@ def words(text: str) -> set[str]:
 
 QUEUE_FIELDS = words(
     """site queue label short channel team sources as_of_ms heard_ms behind_s open changes_ms limits freshness
-    age_ms waiting oldest_entered_ms longest_wait_s pre_breach agents windows trend"""
+    age_ms waiting oldest_entered_ms longest_wait_s pre_breach agents windows trend backlog"""
 )
 SITE_FIELDS = words("site time_zone freshness age_ms sources agents windows behind_s queues")
 WINDOW_FIELDS = words(
     """from_ms to_ms offered answered abandoned short_abandoned left waiting waiting_past_threshold
     left_past_threshold late duplicates service_level abandonment asa_s aht_s wait_p50_s wait_p90_s
-    longest_wait_s occupancy"""
+    longest_wait_s occupancy cleared cleared_business"""
 )
 ALERT_FIELDS = words(
     """alert_id rule severity site queue channel team state metric value threshold crossed_ms fired_ms
@@ -31,9 +31,12 @@ ALERT_FIELDS = words(
 )
 
 
-def snapshot(*, view: View | None = None, now_ms: int = NOW, window: WindowName | None = None) -> Any:
+def snapshot(
+    *, view: View | None = None, now_ms: int = NOW, window: WindowName | None = None, **changed: Any
+) -> Any:
     board = Board()
-    for row in (site_row(alerts=[alert()]), queue_row(entered_ms=[NOW - 61_200, NOW - 100_000])):
+    queue = queue_row(entered_ms=[NOW - 61_200, NOW - 100_000], **changed)
+    for row in (site_row(alerts=[alert()]), queue):
         board.apply(key_of(row), row, NOW)
     return json.loads("{" + wire.snapshot_body(board, view or View(), now_ms, window=window) + "}")
 
@@ -64,6 +67,17 @@ def test_figures_of_the_clock_are_those_of_the_moment() -> None:
     assert queue["pre_breach"] == {"threshold_s": 120, "within_s": 30, "count": 1}
     assert site["age_ms"] == 2090
     assert site["sources"][0]["age_ms"] == 2090
+
+
+def test_the_oldest_item_is_as_old_as_the_moment_says() -> None:
+    (site,) = snapshot(now_ms=NOW + 2000, backlog=BACKLOG)["sites"]
+    assert site["queues"][0]["backlog"] == {
+        "open": 7,
+        "oldest_ms": NOW - 90_000_000,
+        "oldest_s": 90_002.0,
+        "oldest_business_s": 36_002.0,
+        "promise_s": 172_800,
+    }
 
 
 def test_a_silent_worker_makes_site_sources_and_queues_stale() -> None:

@@ -302,6 +302,10 @@ def test_secrets_are_asked_for_only_with_an_environment(tmp_path: Path) -> None:
             'rules[0].fire (line 4): "< wait_limit_s" compares with 120, and service_level is a ratio',
         ),
         (
+            "[[rules]]\nid='r'\nmetric='cleared_business'\nfire='< 90'",
+            'rules[0].fire (line 4): "< 90" compares with 90, and cleared_business is a ratio from 0 to 1',
+        ),
+        (
             "[[rules]]\nid='r'\nmetric='agents.available'\nfire='< 0'",
             'rules[0].fire (line 4): "< 0" compares with 0, and agents.available is never below 0',
         ),
@@ -330,6 +334,11 @@ def test_a_fault_is_named_with_its_place(tmp_path: Path, text: str, fault: str) 
         ("occupancy", "> occupancy.high"),
         ("agents.available", "< 1"),
         ("agents.available", "> 10"),
+        ("backlog", "> 500"),
+        ("oldest_item_s", ">= 0.75 * wait_limit_s"),
+        ("oldest_item_business_s", "> wait_limit_s"),
+        ("cleared", "< 0.9"),
+        ("cleared_business", "< service_level.target"),
     ],
 )
 def test_a_rule_may_fire_on_either_side_where_both_make_sense(tmp_path: Path, metric: str, fire: str) -> None:

@@ -38,6 +38,7 @@ def test_every_field_is_some_kinds_and_every_kind_names_real_ones() -> None:
         (source("twilio_taskrouter"), "or allow_unsigned = true takes what anybody sends"),
         (source("imap", user="u", secret_env="S", topic="t"), "topic: is not for sources of kind imap"),
         (source("http", user="u"), "user: is not for sources of kind http"),
+        (source("amazon_connect"), "API destination is found, unless queue_url or stream is given"),
         (source("kafka"), "topic is missing"),
         (source("file"), "file is missing"),
         (
@@ -76,6 +77,8 @@ def test_faults(config: SourceConfig, fault: str) -> None:
         source("genesys_cloud", user="u", secret_env="S", url="http://127.0.0.1:9000"),
         source("http"),
         source("kafka", topic="their.events"),
+        source("amazon_connect", stream="agents", region="eu-west-3"),
+        source("amazon_connect", queue_url="https://sqs.eu-west-3.amazonaws.com/1/q"),
     ],
 )
 def test_what_a_kind_reads_is_no_fault(config: SourceConfig) -> None:

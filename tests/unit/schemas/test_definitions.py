@@ -2,7 +2,7 @@
 
 import pytest
 
-from schemas.board import QueueRow, Window
+from schemas.board import Backlog, QueueRow, Window
 from schemas.definitions import DEFINITIONS, SERVICE_LEVELS, Definition, Text
 from schemas.vocabulary import ServiceLevelDefinition
 
@@ -18,7 +18,9 @@ def test_every_figure_of_a_window_is_defined_once() -> None:
 
 
 def test_figures_of_a_queue_are_fields_of_its_row() -> None:
-    assert set(names("queue")) <= set(QueueRow.__struct_fields__)
+    backlog = {f"backlog.{name}" for name in Backlog.__struct_fields__}
+    assert set(names("queue")) <= set(QueueRow.__struct_fields__) | backlog
+    assert backlog - set(names("queue")) == {"backlog.oldest_ms", "backlog.promise_s"}  # no figures
     assert len(names("queue")) == len(set(names("queue")))
     assert {definition.scope for definition in DEFINITIONS} == {"queue", "window"}
 

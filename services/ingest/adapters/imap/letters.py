@@ -4,7 +4,6 @@ Who wrote it decides what it is: a customer, one of ours, or a machine (RFC 3834
 signs beside it). Message ids and addresses are personal data of a kind: they leave here as hashes.
 """
 
-import hashlib
 import re
 from collections.abc import Callable, Collection
 from email.parser import BytesHeaderParser
@@ -12,6 +11,8 @@ from email.policy import compat32
 from email.utils import getaddresses
 
 from msgspec import Struct
+
+from services.ingest.names import digest
 
 HEADERS = (
     "MESSAGE-ID",
@@ -84,11 +85,6 @@ def letter_of(headers: bytes, *, uid: int, at_ms: int, ours: Collection[str]) ->
 def is_ours(address: str, ours: Collection[str]) -> bool:
     """Whether one of ours wrote it: by the whole address, or by its domain."""
     return address in ours or f"@{address.rpartition('@')[2]}" in ours
-
-
-def digest(text: bytes) -> str:
-    """16 hex digits that stand for a message id."""
-    return hashlib.sha256(text).hexdigest()[:16]
 
 
 def _ids(text: str) -> list[str]:

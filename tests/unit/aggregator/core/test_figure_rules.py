@@ -1,4 +1,4 @@
-"""Rules on service level, abandonment, occupancy and available agents, as a script of times."""
+"""Rules on all figures but the wait, as a script of times."""
 
 from typing import Any
 
@@ -364,3 +364,58 @@ class TestLever:
         [back] = watching.at(300_000)
         assert back.lever == Lever(kind="help_from", team="n2", queue="sales", available=1)
         assert (back.value, back.waiting) == (300.0, 1)
+
+
+def of_mail(metric: str, fire: str, clear: str | None = None, **more: Any) -> Config:
+    """One rule on a queue of mails. The story begins as it opens; it is closed for ten minutes."""
+    rule = RuleConfig(id="r", metric=metric, fire=fire, clear=clear, **more)  # type: ignore[arg-type]
+    queue = QueueConfig(
+        id=QUEUE, site=SITE, channel=Channel.EMAIL, wait_limit_s=600, hours="Su 11:00-11:30,11:40-23:00"
+    )
+    return Config(sites=[SiteConfig(id=SITE, time_zone="Europe/Paris")], queues=[queue], rules=[rule])
+
+
+class TestItems:
+    def told(self, config: Config, *mails: str) -> Watching:
+        watching = Watching(config)
+        for mail in mails:
+            watching.tell(QueueEntered, 0, contact=mail, queue=QUEUE)
+            watching.tell(AgentAccepted, MINUTE, contact=mail, queue=QUEUE, agent="lea")
+        return watching
+
+    def ended(self, watching: Watching, at_ms: int, mail: str) -> None:
+        watching.tell(TalkEnded, at_ms, contact=mail, queue=QUEUE, agent="lea")
+
+    def test_a_backlog_that_is_too_long(self) -> None:
+        watching = self.told(of_mail("backlog", "> 1"), "a", "b")
+        [alert] = watching.at(2 * MINUTE)
+        assert (alert.value, alert.threshold, alert.window, alert.waiting) == (2, 1, None, 0)
+        self.ended(watching, 3 * MINUTE, "a")
+        assert brief(watching.at(3 * MINUTE)) == [("resolved", 2)]
+
+    @pytest.mark.parametrize(
+        ("metric", "at_ms"), [("oldest_item_s", 60 * MINUTE), ("oldest_item_business_s", 70 * MINUTE)]
+    )
+    def test_the_oldest_item_by_either_clock(self, metric: str, at_ms: int) -> None:
+        watching = self.told(of_mail(metric, ">= 6 * wait_limit_s", "< 60"), "a")
+        assert watching.at(at_ms - 1000) == []
+        [alert] = watching.at(at_ms)
+        assert (alert.value, alert.threshold, alert.clear) == (3600, 3600, 60)
+        self.ended(watching, at_ms, "a")
+        [alert] = watching.at(at_ms + 1000)  # none is open: 0
+        assert (alert.state, alert.value) == (AlertState.RESOLVED, 0)
+
+    @pytest.mark.parametrize("metric", ["cleared", "cleared_business"])
+    def test_the_share_cleared_of_enough_items(self, metric: str) -> None:
+        watching = self.told(of_mail(metric, "< 0.6", min_contacts=2), "a", "b")
+        self.ended(watching, 5 * MINUTE, "a")
+        assert watching.at(10 * MINUTE) == []  # one of one; the other is not decided
+        [alert] = watching.at(10 * MINUTE + 1000)
+        assert (alert.value, alert.window) == (0.5, WindowName.M15)
+
+    @pytest.mark.parametrize(
+        "metric", ["backlog", "oldest_item_s", "oldest_item_business_s", "cleared", "cleared_business"]
+    )
+    def test_on_the_phone_it_does_not_apply(self, metric: str) -> None:
+        watching = seen(config(metric, "< 1", min_contacts=0))
+        assert watching.at(1000) == []

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from schemas.board import (
     Alert,
+    Backlog,
     Limits,
     PreBreach,
     QueueRow,
@@ -75,6 +76,7 @@ def queue(
     soon: int = 0,
     seen: Window | None = None,
     is_open: bool = True,
+    backlog: Backlog | None = None,
 ) -> QueueRow:
     return QueueRow(
         site="lyon",
@@ -100,6 +102,7 @@ def queue(
         agents=StateCounts(available=4),
         windows={WindowName.M15: seen or window()},
         trend=Trend(),
+        backlog=backlog,
     )
 
 

@@ -1,9 +1,11 @@
 """The board as text, by tables: states, columns, widths, alerts."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
-from schemas.board import QueueRow
+from schemas.board import Backlog, QueueRow, Ratio
 from schemas.vocabulary import AlertState, Freshness, Severity, WindowName
 from services.cli.terminal.frames import Picture
 from services.cli.terminal.page import render
@@ -36,6 +38,31 @@ def test_whole_board() -> None:
     )
 
 
+def mails(open_: int, *, age_s: float = 97_920, **changed: Any) -> QueueRow:
+    ratio = Ratio(value=21 / 24, numerator=21, denominator=24)
+    items = Backlog(open=open_, oldest_ms=NOW_MS - round(age_s * 1000) if open_ else None, promise_s=172_800)
+    seen = replace(window(), abandonment=None, cleared=ratio, cleared_business=ratio)
+    return queue("email", label="E-mail", waiting=0, waits_s=None, backlog=items, seen=seen, **changed)
+
+
+def test_mails_have_a_backlog_and_phones_have_none() -> None:
+    head, phone, mail = text(picture(CALM, mails(54)), width=140).splitlines()[2:5]
+    assert [word for word in ("abandoned", "backlog", "ASA") if word in head] == [
+        "abandoned",
+        "backlog",
+        "ASA",
+    ]
+    assert phone.endswith("    4%  3/72                       0:14     4  1 s")
+    assert "cleared 88%  54, oldest 1 d 03 h  0:14" in mail
+    assert "backlog" not in text(picture(CALM), width=140)
+
+
+def test_a_backlog_that_cannot_be_trusted_stands_in_brackets_and_does_not_tick() -> None:
+    stale = mails(54, age_s=60, freshness=Freshness.STALE)
+    assert "(54, oldest 0:59)" in text(picture(stale), width=140, now_ms=NOW_MS + 9000)
+    assert "cleared 88%        0  0:14" in text(picture(mails(0)), width=140)
+
+
 STATES: list[tuple[QueueRow, State]] = [
     (CALM, State.NORMAL),
     (queue("a", label="A", freshness=Freshness.STALE), State.STALE),
@@ -53,6 +80,7 @@ STATES: list[tuple[QueueRow, State]] = [
         State.NO_DATA,
     ),
     (queue("a", label="A", waiting=1, seen=window(met=0, counted=0, abandoned=0)), State.NORMAL),
+    (replace(mails(1), windows={WindowName.M15: window(met=0, counted=0, abandoned=0)}), State.NORMAL),
 ]
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.ingest.adapters.imap.letters import Letter, digest, letter_of
+from services.ingest.adapters.imap.letters import Letter, letter_of
+from services.ingest.names import digest
 
 OURS = frozenset({"support@example.org", "@team.example.org"})
 

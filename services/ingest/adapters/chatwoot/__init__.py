@@ -1,0 +1,1 @@
+"""Chatwoot, by its webhooks. docs/sources/chatwoot.md."""

@@ -1,0 +1,1 @@
+"""Rocket.Chat omnichannel, by its webhooks. docs/sources/rocketchat.md."""
