@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec import json
 from structlog.testing import capture_logs
 
 from schemas.config import SourceKind
@@ -15,7 +16,7 @@ from schemas.errors import Unavailable
 from schemas.events import AgentStateChanged, QueueEntered, QueueLeft, SourceEvent, SourceHeartbeat
 from schemas.sources import SourceState
 from schemas.vocabulary import Reason
-from services.ingest.adapters.asterisk_queue_log.connect import Pace, run
+from services.ingest.adapters.asterisk_queue_log.connect import Kept, Pace, run
 from services.ingest.adapters.asterisk_queue_log.lines import MAX_LINE_BYTES
 from services.ingest.adapters.asterisk_queue_log.recording import read
 from services.ingest.publisher import Message, Put
@@ -62,6 +63,14 @@ class Centre:
     ) -> Running:
         config = source(file=str(self.log.path), **settings)
         return Running(config, partial(run, pace=pace), folder=self.marks, send=send, peers=peers)
+
+    def is_marked(self) -> bool:
+        """Whether all that is written has been told, and that is remembered."""
+        try:
+            kept = json.decode((self.marks / "log.mark").read_bytes(), type=Kept)
+        except FileNotFoundError:
+            return False
+        return kept.place.offset == self.log.path.stat().st_size
 
 
 @pytest.fixture
@@ -207,7 +216,7 @@ async def test_a_line_that_the_old_file_ends_in_is_a_dead_letter(centre: Centre)
 async def test_rotated_several_times_while_nobody_read_nothing_is_lost(centre: Centre) -> None:
     centre.log.write(enter(90, "1.1"))
     async with centre.start().ending() as it:
-        await until(lambda: (centre.marks / "log.mark").exists())
+        await until(centre.is_marked)
     centre.log.write(enter(80, "2.1"))
     for number in (3, 4, 5):
         await asyncio.sleep(0.02)
@@ -228,7 +237,7 @@ async def test_rotated_several_times_while_nobody_read_nothing_is_lost(centre: C
 async def test_where_the_rest_is_gone_it_is_said_and_the_new_file_read(centre: Centre) -> None:
     centre.log.write(enter(90, "1.1"))
     async with centre.start().ending():
-        await until(lambda: (centre.marks / "log.mark").exists())
+        await until(centre.is_marked)
     centre.log.rename().unlink()
     centre.log.open()
     centre.log.write(enter(80, "2.1"), abandon(70, "1.1"))
@@ -261,7 +270,7 @@ async def test_what_was_not_read_before_a_truncation_is_read_from_the_copy(centr
     """logrotate's copytruncate, while ingest was down."""
     centre.log.write(enter(90, "1.1"))
     async with centre.start().ending():
-        await until(lambda: (centre.marks / "log.mark").exists())
+        await until(centre.is_marked)
     centre.log.write(enter(80, "2.1"))
     centre.log.copy_and_truncate()
     centre.log.write(enter(70, "3.1"), abandon(60, "1.1"))
@@ -274,7 +283,7 @@ async def test_what_was_not_read_before_a_truncation_is_read_from_the_copy(centr
 async def test_another_file_under_the_same_inode_is_another_file(centre: Centre) -> None:
     centre.log.write(enter(90, "1.1"))
     async with centre.start().ending():
-        await until(lambda: (centre.marks / "log.mark").exists())
+        await until(centre.is_marked)
     os.truncate(centre.log.path, 0)
     centre.log.write(enter(80, "2.1"), enter(79, "3.1"))
     async with centre.start().ending() as again:
@@ -302,7 +311,7 @@ async def test_killed_between_send_and_mark_it_tells_the_same_again(centre: Cent
     """Nothing is lost, and what comes again has the ids of the first time."""
     centre.log.write(*STORY[:1])
     first = centre.start(pace=SELDOM, wrap_up_s=5.0)
-    await until(lambda: (centre.marks / "log.mark").exists())
+    await until(centre.is_marked)
     centre.log.write(*STORY[1:cut])
     await until(lambda: len(first.heard.of(QueueEntered, QueueLeft)) >= max(1, cut - 3))
     await killed(first)
@@ -321,7 +330,7 @@ async def test_a_restart_goes_on_where_it_was_and_repeats_nothing(centre: Centre
     for each in STORY:
         centre.log.write(each)
         async with centre.start(wrap_up_s=5.0).ending() as it:
-            await until(lambda: it.heard.of(SourceHeartbeat))
+            await until(centre.is_marked)
         centre.heard.append(it.heard.events)
     told = [id_ for heard in centre.heard for id_ in facts(heard)]
     whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
@@ -342,7 +351,7 @@ async def test_while_the_log_is_away_nothing_is_marked_and_nothing_lost(centre: 
     it = centre.start(send=send)
     centre.log.write(enter(90, "1.1"))
     await until(lambda: any(isinstance(each, QueueEntered) for each in sent))
-    await until(lambda: (centre.marks / "log.mark").exists())
+    await until(centre.is_marked)
     is_away.set()
     before = (centre.marks / "log.mark").read_text()
     centre.log.write(enter(80, "2.1"))
