@@ -216,7 +216,7 @@ async def test_who_leaves_is_forgotten(api: ServedApi) -> None:
 
 async def test_who_takes_nothing_is_closed_and_the_others_are_not_kept_waiting(api: ServedApi) -> None:
     filler = [queue_row(f"q{number}", now_ms=now_ms()) for number in range(200)]
-    async with screen(api, max_queue=1) as stuck, screen(api, max_size=None) as board:
+    async with screen(api, max_queue=1, max_size=None) as stuck, screen(api, max_size=None) as board:
         await stuck.read()
         waiting = 0
         async with asyncio.timeout(60):
