@@ -62,11 +62,12 @@ async def main(options: Options, stop: asyncio.Event) -> None:
                 past.read,
                 kafka=options.kafka,
                 site=source.site,
-                sources=sources.peers(source, adapted),
+                sources=[peer.id for peer in sources.peers(source, adapted)],
                 clock=now_ms,
             ),
             folder=options.data / "sources",
             kafka=options.kafka,
+            peers=sources.peer_kinds(source, adapted),
         )
         for source in adapted
     }

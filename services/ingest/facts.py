@@ -84,17 +84,17 @@ class Facts:
     """Writes facts for one source; `take` hands over what was written since the last time.
 
     `rank`: how well the source knows, where several tell of one contact (SEMANTICS.md §1). `precision_ms`:
-    its instants were truncated to so much (1000: whole seconds). `received_ms`
-    is set by whoever hands a message in. Names are made fit to travel; an agent's is mapped to ours.
+    its instants were truncated to so much (1000: whole seconds), until it is set anew. `received_ms` is set
+    by whoever hands a message in. Names are made fit to travel; an agent's is mapped to ours.
     """
 
     def __init__(self, source: SourceConfig, *, rank: int = 0, precision_ms: int = 0) -> None:
         self.received_ms = 0
+        self.precision_ms = precision_ms
         self._source = source.id
         self._site = source.site
         self._agents = source.agents
         self._rank = rank
-        self._precision_ms = precision_ms
         self._out: list[SourceEvent] = []
 
     def take(self) -> list[SourceEvent]:
@@ -391,7 +391,7 @@ class Facts:
             "received_ms": self.received_ms,
             "inferred": inferred,
             "rank": self._rank,
-            "precision_ms": self._precision_ms,
+            "precision_ms": self.precision_ms,
         }
 
 

@@ -153,6 +153,7 @@ async def _try(source: SourceConfig, config: Config, arguments: argparse.Namespa
             previous_secret=secrets.previous,
             folder=Path(folder),
             kafka=_kafka(source, arguments),
+            peers=sources.peer_kinds(source, sources.adapted(config.sources)),
             is_trial=True,
         )
         hook = sources.hook(source, tools)

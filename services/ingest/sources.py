@@ -16,6 +16,8 @@ from services.ingest.adapters.amazon_connect import receiver as amazon_connect_r
 from services.ingest.adapters.amazon_connect import recording as amazon_connect_recording
 from services.ingest.adapters.asterisk_ami import connect as asterisk_ami
 from services.ingest.adapters.asterisk_ami import recording as asterisk_ami_recording
+from services.ingest.adapters.asterisk_queue_log import connect as asterisk_queue_log
+from services.ingest.adapters.asterisk_queue_log import recording as asterisk_queue_log_recording
 from services.ingest.adapters.chatwoot import connect as chatwoot
 from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
@@ -59,6 +61,7 @@ ADAPTERS: dict[SourceKind, Adapter] = {
         read=amazon_connect_recording.read,
     ),
     "asterisk_ami": Adapter(run=asterisk_ami.run, read=asterisk_ami_recording.read),
+    "asterisk_queue_log": Adapter(run=asterisk_queue_log.run, read=asterisk_queue_log_recording.read),
     "chatwoot": Adapter(receiver=chatwoot.Receiver, read=chatwoot.read),
     "file": Adapter(run=file.run, read=file_rows.read),
     "freeswitch_esl": Adapter(run=freeswitch_esl.run, read=freeswitch_esl_recording.read),
@@ -78,10 +81,15 @@ def adapted(sources: Sequence[SourceConfig]) -> list[SourceConfig]:
     return [msgspec.structs.replace(source, system=_system(source, found)) for source in found]
 
 
-def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[str]:
-    """The ids of the adapted sources that speak for the same system, its own among them."""
+def peers(source: SourceConfig, all_: Sequence[SourceConfig]) -> list[SourceConfig]:
+    """The adapted sources that speak for the same system, itself among them."""
     same = (source.site, _family(source), source.system)
-    return [each.id for each in all_ if (each.site, _family(each), each.system) == same]
+    return [each for each in all_ if (each.site, _family(each), each.system) == same]
+
+
+def peer_kinds(source: SourceConfig, all_: Sequence[SourceConfig]) -> frozenset[SourceKind]:
+    """The kinds of the others of them."""
+    return frozenset(each.kind for each in peers(source, all_) if each.id != source.id)
 
 
 def runner(source: SourceConfig) -> Run | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from schemas.config import SourceKind
 from services.ingest.past import Past
 from services.ingest.publisher import Put
 from services.ingest.report import Report
@@ -22,9 +23,9 @@ class Tools(Struct, frozen=True, kw_only=True):
     seconds: for whoever must remember how far he has come. `past` gives what was told of the source's
     system before this process started; None: nothing was. `secret` "" where none is configured;
     `previous_secret` is still good while it is being changed. `folder`: where the source may keep what
-    it must remember over a restart, and nothing else; None: nowhere. `kafka`: the log's own.
-    `is_trial`: somebody tries the source out (`vigie source test`): nothing may be consumed, committed,
-    deleted or marked at the source.
+    it must remember over a restart, and nothing else; None: nowhere. `kafka`: the log's own. `peers`: the
+    kinds of the other sources that speak for the same system. `is_trial`: somebody tries the source out
+    (`vigie source test`): nothing may be consumed, committed, deleted or marked at the source.
     """
 
     put: Put
@@ -37,5 +38,6 @@ class Tools(Struct, frozen=True, kw_only=True):
     past: Past | None = None
     folder: Path | None = None
     kafka: Kafka | None = None
+    peers: frozenset[SourceKind] = frozenset()
     is_trial: bool = False
     clock: Callable[[], int] = now_ms

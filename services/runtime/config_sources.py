@@ -99,8 +99,11 @@ TERMS: dict[SourceKind, Terms] = {
     ),
     "http": Terms(_TWO_SECRETS),
 }
-FORMATS: dict[SourceKind, tuple[str, ...]] = {"freeswitch_esl": ("json", "plain")}
-"""Which of the values of `format` a kind knows, where it does not know them all."""
+FORMATS: Mapping[SourceKind, tuple[str, ...]] = {
+    "asterisk_queue_log": ("log", "tsv", "csv"),
+    "freeswitch_esl": ("json", "plain"),
+    "file": ("csv", "jsonl"),
+}
 _DEFAULTS = {field.name: field.default for field in structs.fields(SourceConfig)}
 
 
@@ -137,9 +140,6 @@ def _missing(source: SourceConfig, terms: Terms) -> Iterator[tuple[Place, str]]:
 
 
 def _misplaced(source: SourceConfig) -> Iterator[tuple[Place, str]]:
-    formats = FORMATS.get(source.kind, ())
-    if source.format is not None and formats and source.format not in formats:
-        yield ("format",), f'"{source.format}" is none of {", ".join(formats)}'
     if source.previous_secret_env and source.previous_secret_file:
         yield ("previous_secret_file",), "previous_secret_env is given too; one of them is enough"
     for name in ("url", "login_url", "public_url", "queue_url"):
@@ -153,6 +153,9 @@ def _misplaced(source: SourceConfig) -> Iterator[tuple[Place, str]]:
             yield (name,), "a name or password in a url is not sent: use the secret"
         elif parts.scheme == "http" and name != "public_url" and not is_loopback(parts.hostname):
             yield (name,), "the secret would travel in clear: use https://"
+    formats = FORMATS.get(source.kind, ())
+    if source.format is not None and formats and source.format not in formats:
+        yield ("format",), f'"{source.format}" is not one of {", ".join(formats)}'
     if source.time_zone is not None:
         try:
             ZoneInfo(source.time_zone)

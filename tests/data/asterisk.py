@@ -9,6 +9,7 @@ HERE = Path(__file__).parent
 CAPTURE = HERE / "asterisk-live" / "run1.ami.gz"
 QUEUE_LOG = HERE / "asterisk-live" / "run1.queue_log"
 RING_ALL_AND_TIMEOUT = HERE / "asterisk-ami" / "09_composed_login_members_ringall_timeout.ami.txt"
+EVERY_LINE = HERE / "asterisk-queue-log" / "07_composed_every_event_asterisk22.txt"
 COMPLETE_WITHOUT_CHANNEL = HERE / "asterisk-ami" / "10_agentcomplete_without_channel_22.10.1.ami.txt"
 
 WRAP_UP_S = {"support": 3.0, "sales": 2.0}

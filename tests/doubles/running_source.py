@@ -9,7 +9,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from schemas.board import DeadLetter
-from schemas.config import SourceConfig
+from schemas.config import SourceConfig, SourceKind
 from schemas.events import SourceEvent
 from schemas.sources import SourceStatus
 from services.ingest.metrics import Metrics
@@ -71,6 +71,7 @@ class Running:
         folder: Path | None = None,
         kafka: Kafka | None = None,
         send: Put | None = None,
+        peers: frozenset[SourceKind] = frozenset(),
     ) -> None:
         """`send` left out: what is sent is heard like what is put."""
         self.heard = Heard()
@@ -88,6 +89,7 @@ class Running:
             past=past,
             folder=folder,
             kafka=kafka,
+            peers=peers,
         )
         self.task = asyncio.create_task(work(config, self.tools))
 

@@ -81,3 +81,30 @@ def test_sources_of_one_system_agree_and_two_systems_differ(
     configured: list[SourceConfig], systems: list[str | None]
 ) -> None:
     assert [source.system for source in sources.adapted(configured)] == systems
+
+
+@pytest.mark.parametrize(
+    ("configured", "kinds"),
+    [
+        pytest.param([pbx("a"), pbx("b")], {"asterisk_ami"}, id="of the one Asterisk"),
+        pytest.param([pbx("a", "10.0.0.2"), pbx("b")], {"asterisk_ami"}, id="of the first of two"),
+        pytest.param([], set(), id="alone"),
+        pytest.param([pbx("a", site="lyon")], set(), id="of another site"),
+        pytest.param([pbx("a", system="x"), pbx("b", "10.0.0.2")], {"asterisk_ami"}, id="of the unnamed"),
+    ],
+)
+def test_a_queue_log_knows_whether_ami_speaks_for_its_asterisk_too(
+    configured: list[SourceConfig], kinds: set[str]
+) -> None:
+    log = SourceConfig(id="log", kind="asterisk_queue_log", file="queue_log")
+    adapted = sources.adapted([*configured, log])
+
+    assert sources.peer_kinds(adapted[-1], adapted) == kinds
+
+
+def test_a_queue_log_of_another_asterisk_than_that_of_the_manager_is_alone() -> None:
+    log = SourceConfig(id="log", kind="asterisk_queue_log", file="queue_log", system="old")
+    adapted = sources.adapted([pbx("a"), log])
+
+    assert sources.peer_kinds(adapted[1], adapted) == frozenset()
+    assert [peer.id for peer in sources.peers(adapted[1], adapted)] == ["log"]

@@ -35,7 +35,7 @@ def test_every_field_is_some_kinds_and_every_kind_names_real_ones() -> None:
         (source("asterisk_ami", secret_env="S"), "user is missing: the manager's name"),
         (source("asterisk_queue_log"), "file is missing: where Asterisk writes it"),
         (source("freeswitch_esl"), "secret_env or secret_file is missing: where the password"),
-        (source("freeswitch_esl", secret_env="S", format="csv"), 'format: "csv" is none of json, plain'),
+        (source("freeswitch_esl", secret_env="S", format="csv"), 'format: "csv" is not one of json, plain'),
         (source("twilio_taskrouter"), "or allow_unsigned = true takes what anybody sends"),
         (source("imap", user="u", secret_env="S", topic="t"), "topic: is not for sources of kind imap"),
         (source("http", user="u"), "user: is not for sources of kind http"),
@@ -58,6 +58,10 @@ def test_every_field_is_some_kinds_and_every_kind_names_real_ones() -> None:
         (
             source("asterisk_queue_log", file="f", time_zone="Europe/Pari"),
             'time_zone: "Europe/Pari" is not a time zone',
+        ),
+        (
+            source("asterisk_queue_log", file="f", format="jsonl"),
+            'format: "jsonl" is not one of log, tsv, csv',
         ),
     ],
 )

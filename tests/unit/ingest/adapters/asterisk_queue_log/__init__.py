@@ -1,0 +1,1 @@
+"""The queue_log of Asterisk, line by line."""
