@@ -109,12 +109,13 @@ class Facts:
         channel: Channel,
         customer: str | None = None,
         direction: Direction | None = Direction.INBOUND,
+        key: object = "",
         inferred: bool = False,
     ) -> None:
-        """`customer`: a pseudonym, never what it stands for."""
+        """`customer`: a pseudonym, never what it stands for. `key` tells apart what may begin one contact."""
         self._out.append(
             ContactCreated(
-                **self._envelope(f"{contact}/created", at_ms, inferred=inferred),
+                **self._envelope(_keyed(f"{contact}/created", key), at_ms, inferred=inferred),
                 contact=fit(contact),
                 channel=channel,
                 direction=direction,

@@ -28,6 +28,8 @@ from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
 from services.ingest.adapters.kafka import translate as kafka_records
 from services.ingest.adapters.rocketchat import connect as rocketchat
+from services.ingest.adapters.twilio_taskrouter import connect as twilio_taskrouter
+from services.ingest.adapters.twilio_taskrouter import recording as twilio_taskrouter_recording
 from services.ingest.receiving import Receiver
 from services.ingest.tools import Tools
 from services.ingest.translated import Read
@@ -68,6 +70,7 @@ ADAPTERS: dict[SourceKind, Adapter] = {
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
     "rocketchat": Adapter(receiver=rocketchat.Receiver, read=rocketchat.read),
+    "twilio_taskrouter": Adapter(receiver=twilio_taskrouter.Receiver, read=twilio_taskrouter_recording.read),
 }
 """By `kind` of `[[sources]]`. Kind `http` has none: it posts events of ours."""
 

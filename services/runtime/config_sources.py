@@ -56,7 +56,7 @@ TERMS: dict[SourceKind, Terms] = {
         {SECRET: "where the password of event_socket.conf.xml is found"},
     ),
     "twilio_taskrouter": Terms(
-        _WEBHOOK, {SECRET: "where the account's auth token is found"}, is_webhook=True
+        _WEBHOOK | {"outcomes"}, {SECRET: "where the account's auth token is found"}, is_webhook=True
     ),
     "amazon_connect": Terms(
         _WEBHOOK | {"region", "url", "queue_url", "stream", "abandon_after_s"},

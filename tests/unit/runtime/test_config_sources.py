@@ -5,6 +5,7 @@ import typing
 import pytest
 
 from schemas.config import SourceConfig, SourceKind
+from schemas.vocabulary import Outcome
 from services.runtime.config_sources import TERMS, faults_of
 
 
@@ -73,7 +74,7 @@ def test_faults(config: SourceConfig, fault: str) -> None:
     "config",
     [
         source("asterisk_ami", user="u", secret_env="S", wrap_up_s=5, map={"600": "support"}),
-        source("twilio_taskrouter", allow_unsigned=True),
+        source("twilio_taskrouter", allow_unsigned=True, outcomes={"left the chat": Outcome.ABANDONED}),
         source("chatwoot", secret_file="/s", public_url="http://hooks.example/v1/sources/s"),
         source("genesys_cloud", user="u", secret_env="S", url="http://127.0.0.1:9000"),
         source("http"),

@@ -1,0 +1,1 @@
+"""Twilio: TaskRouter's event callbacks, Event Streams, the webhooks of Conversations."""
