@@ -9,6 +9,8 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 _SECONDS_UNTIL = 100_000_000_000
 """Numbers below are seconds (until the year 5138), above milliseconds (since 1973)."""
+_LONGEST = 40
+"""Characters of a number: Python refuses to read thousands of digits with an error of its own."""
 
 
 def epoch_ms(value: object, *, zone: ZoneInfo | None = None, form: str | None = None) -> int:
@@ -50,4 +52,4 @@ def _parsed(text: str, form: str | None) -> datetime:
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.replace(".", "", 1).isdigit()
+    return len(text) <= _LONGEST and text.isascii() and text.replace(".", "", 1).isdigit()
