@@ -23,6 +23,9 @@ from services.ingest.adapters.file import connect as file
 from services.ingest.adapters.file import translate as file_rows
 from services.ingest.adapters.freeswitch_esl import connect as freeswitch_esl
 from services.ingest.adapters.freeswitch_esl import recording as freeswitch_esl_recording
+from services.ingest.adapters.genesys_cloud import connect as genesys_cloud
+from services.ingest.adapters.genesys_cloud import receiver as genesys_cloud_receiver
+from services.ingest.adapters.genesys_cloud import recording as genesys_cloud_recording
 from services.ingest.adapters.imap import connect as imap
 from services.ingest.adapters.imap import recording as imap_recording
 from services.ingest.adapters.kafka import connect as kafka
@@ -45,12 +48,14 @@ class Run(Protocol):
 class Adapter(Struct, frozen=True, kw_only=True):
     """How one kind of source is heard: we go to it (`run`), or it comes to us (`receiver`), or both.
 
-    `pulls`: whether we go to a source with these settings; left out: to each that has a `run`. `read`
-    translates a recorded capture of it.
+    `pulls`: whether we go to a source with these settings; left out: to each that has a `run`. `is_either`:
+    one that we go to does not come to us too, for its secret is that of the way there. `read` translates a
+    recorded capture of it.
     """
 
     run: Run | None = None
     pulls: Callable[[SourceConfig], bool] | None = None
+    is_either: bool = False
     receiver: Callable[[SourceConfig, Tools], Receiver] | None = None
     read: Read | None = None
 
@@ -67,6 +72,13 @@ ADAPTERS: dict[SourceKind, Adapter] = {
     "chatwoot": Adapter(receiver=chatwoot.Receiver, read=chatwoot.read),
     "file": Adapter(run=file.run, read=file_rows.read),
     "freeswitch_esl": Adapter(run=freeswitch_esl.run, read=freeswitch_esl_recording.read),
+    "genesys_cloud": Adapter(
+        run=genesys_cloud.run,
+        pulls=genesys_cloud.pulls,
+        receiver=genesys_cloud_receiver.Receiver,
+        read=genesys_cloud_recording.read,
+        is_either=True,
+    ),
     "imap": Adapter(run=imap.run, read=imap_recording.read),
     "kafka": Adapter(run=kafka.run, read=kafka_records.read),
     "rocketchat": Adapter(receiver=rocketchat.Receiver, read=rocketchat.read),
@@ -106,7 +118,7 @@ def hook(source: SourceConfig, tools: Tools) -> Hook | None:
     nobody could be let in.
     """
     adapter, is_closed = ADAPTERS[source.kind], not (tools.secret or source.allow_unsigned)
-    if adapter.pulls is not None and adapter.pulls(source) and is_closed:
+    if adapter.pulls is not None and adapter.pulls(source) and (is_closed or adapter.is_either):
         return None
     receiver = adapter.receiver
     return Hook(source, receiver(source, tools), tools) if receiver is not None else None

@@ -66,7 +66,7 @@ TERMS: dict[SourceKind, Terms] = {
     ),
     "genesys_cloud": Terms(
         _WEBHOOK | {"region", "url", "login_url", "user", "topics"},
-        {},
+        {SECRET: "where the OAuth client's secret is found, or without user the key of the API destination"},
         is_webhook=True,
     ),
     "chatwoot": Terms(_WEBHOOK, {SECRET: "where the webhook's secret is found"}, is_webhook=True),

@@ -41,6 +41,7 @@ def test_every_field_is_some_kinds_and_every_kind_names_real_ones() -> None:
         (source("imap", user="u", secret_env="S", topic="t"), "topic: is not for sources of kind imap"),
         (source("http", user="u"), "user: is not for sources of kind http"),
         (source("amazon_connect"), "API destination is found, unless queue_url or stream is given"),
+        (source("genesys_cloud"), "or without user the key of the API destination"),
         (source("kafka"), "topic is missing"),
         (source("file"), "file is missing"),
         (

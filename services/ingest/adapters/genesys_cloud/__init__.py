@@ -1,0 +1,1 @@
+"""Genesys Cloud: its notifications and its EventBridge events → our events."""
