@@ -80,7 +80,7 @@ def restore(site: Site, stored: StoredSiteRecords, now_ms: int) -> None:
         _restore_contact(site, Contact.restored(words[2], record.contact))
     for words, record in stored.get(r.AGENT, ()):
         _restore_agent(site, words[2], record, now_ms)
-    _restore_slots(site)
+    _restore_slots(site, now_ms)
     for queue in site.queues.values():
         site.adopt_if_other(queue, now_ms)
 
@@ -147,7 +147,9 @@ def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) ->
     queue.sources = set(record.sources)
     queue.told_ms = record.told_ms
     _restore_times(queue.state_time, record)
-    if record.slots is not None:
+    if Channel(record.channel) is not queue.channel:
+        queue.slot_time = SlotTime(is_of_another=True)
+    elif record.slots is not None:
         queue.slot_time = SlotTime()
         queue.slot_time.restore(record.slots)
 
@@ -167,7 +169,11 @@ def _restore_bucket(site: Site, name: str, number: int, record: r.StoredBucket, 
         queue.windows.restore(number, record.counts)
     if record.state_time is not None:
         queue.state_time.buckets[number] = record.state_time
-    if record.slot_time is not None and queue.slot_time is not None:
+    if record.slot_time is None or queue.slot_time is None:
+        return
+    if queue.slot_time.is_of_another:
+        queue.slot_time.changed.add(number)
+    else:
         queue.slot_time.buckets[number] = record.slot_time
 
 
@@ -191,10 +197,22 @@ def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) ->
         site.queue(queue, now_ms).agents.add(name)
 
 
-def _restore_slots(site: Site) -> None:
-    """Makes agents' slots anew, telling nobody: what was told of them is in the queues' records."""
+def _restore_slots(site: Site, now_ms: int) -> None:
+    """Makes agents' slots anew, telling nobody: what was told of them is in the queues' records.
+
+    But for queues that have another channel now: to them, all that is known is told again.
+    """
     site.knows_slots = any(agent.tells_capacity for agent in site.agents.values())
-    if site.knows_slots:
-        for agent in site.agents.values():
-            agent.keeps_spans = True
-            agent.follow_slots(None, site.channel_of)
+    if not site.knows_slots:
+        return
+    others = {name: q for name, q in site.queues.items() if q.slot_time and q.slot_time.is_of_another}
+
+    def tell(queue: str, at_ms: int, taken: int, there: int, told: int) -> None:
+        if queue in others:
+            others[queue].change_slots(at_ms, taken, there, told, now_ms=now_ms)
+
+    for agent in site.agents.values():
+        agent.keeps_spans = True
+        agent.follow_slots(None, site.channel_of)
+        if others:
+            agent.slots.tell(tell, site.channel_of)

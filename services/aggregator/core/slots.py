@@ -39,11 +39,15 @@ class StoredSlots(Struct, array_like=True):
 
 
 class SlotTime(StateTime):
-    """Slots taken (busy) and there (staffed). `told`: how often a capacity for the queue was."""
+    """Slots taken (busy) and there (staffed). `told`: how often a capacity for the queue was.
 
-    def __init__(self) -> None:
+    `is_of_another`: what is stored of it is of another channel than the queue has come to have.
+    """
+
+    def __init__(self, *, is_of_another: bool = False) -> None:
         super().__init__()
         self.told = 0
+        self.is_of_another = is_of_another
 
     def stored(self) -> StoredSlots:
         return StoredSlots(self.base, self.today, self.today_first, self.told)
