@@ -45,7 +45,9 @@ class Window(Struct, frozen=True, kw_only=True):
 
     `offered` = answered + abandoned + sum of left + waiting. `abandonment` is null where it does
     not apply (deferred channels); its `value` is null where nothing was offered. `cleared` and
-    `cleared_business`, by either clock, are null on phone and chat (docs/decisions/0016).
+    `cleared_business`, by either clock, are null on phone and chat (docs/decisions/0016). `slots`: seconds
+    of slots taken over seconds of slots there; null where no agent of the queue told a capacity for its
+    channel.
     """
 
     from_ms: int
@@ -70,6 +72,7 @@ class Window(Struct, frozen=True, kw_only=True):
     occupancy: Ratio
     cleared: Ratio | None = None
     cleared_business: Ratio | None = None
+    slots: Ratio | None = None
 
 
 class Trend(Struct, frozen=True, kw_only=True):
@@ -276,7 +279,7 @@ class AgentContact(Struct, frozen=True, kw_only=True):
 
 
 class AgentRow(Struct, frozen=True, kw_only=True):
-    """One agent. Key: site + agent."""
+    """One agent. Key: site + agent. `capacity`: contacts at once, by channel; null where never told."""
 
     site: str
     agent: str
@@ -287,6 +290,7 @@ class AgentRow(Struct, frozen=True, kw_only=True):
     contacts: list[AgentContact] = field(default_factory=list)
     inferred: bool = False
     as_of_ms: int = 0
+    capacity: dict[Channel, int] | None = None
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):

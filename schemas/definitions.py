@@ -533,6 +533,29 @@ DEFINITIONS: tuple[Definition, ...] = (
         attribution=_CLIPPED,
         source="SEMANTICS.md §5; METRICS.md §2",
     ),
+    Definition(
+        name="slots",
+        scope="window",
+        label=Text("Occupation des créneaux", "Slot occupancy"),
+        formula=Text(
+            "créneaux pris / créneaux offerts, sur le temps d'horloge des agents affectés à la file, "
+            "en contact, en post-contact, disponibles ou en sonnerie : contacts du canal de la file en main, "
+            "jusqu'à la fin du post-contact et au plus la capacité dite, sur cette capacité",
+            "slots taken / slots there, over the wall-clock time of the agents assigned to the queue, "
+            "in contact, in wrap-up, available or ringing: contacts of the queue's channel in hand, "
+            "until wrap-up has ended and not more than the capacity told, over that capacity",
+        ),
+        numerator=Text("créneaux pris, en secondes", "slots taken, in seconds"),
+        denominator=Text("créneaux offerts, en secondes", "slots there, in seconds"),
+        unit="ratio",
+        inputs=(),
+        exclusions=Text(
+            "agents sans capacité dite pour le canal ; pause, injoignable, hors ligne",
+            "agents who told no capacity for the channel; paused, unreachable, offline",
+        ),
+        attribution=_CLIPPED,
+        source="SEMANTICS.md §5; docs/decisions/0009",
+    ),
 )
 
 _MET = Text("répondus dans le seuil", "answered within the threshold")

@@ -42,6 +42,10 @@ WINDOW_FIGURES: dict[str, tuple[str, WindowFigure]] = {
         "Handling time / (handling + available + ringing time) of the queue's agents, 0 to 1.",
         lambda window: window.occupancy.value,
     ),
+    "vigie_queue_slot_occupancy_ratio": (
+        "Slots taken / slots there of the queue's agents, 0 to 1, where their capacity is told.",
+        lambda window: None if window.slots is None else window.slots.value,
+    ),
     "vigie_queue_cleared_ratio": (
         "Items closed within the promise / items decided, 0 to 1, by the calendar.",
         lambda window: None if window.cleared is None else window.cleared.value,

@@ -48,6 +48,7 @@ class Queue:
     threshold_s: float = 20
     abandoned: tuple[int, int] | None = None
     occupancy: float | None = None
+    slots: float | None = None
     agents: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     limit_s: float = 120
     level: float = 0.4
@@ -132,6 +133,7 @@ def window(queue: Queue, now_ms: int) -> Any:
             value=queue.asa_s, numerator=(queue.asa_s or 0) * 10, denominator=0 if queue.asa_s is None else 10
         ),
         occupancy=rows.ratio((queue.occupancy or 0) * seconds, seconds),
+        slots=None if queue.slots is None else rows.ratio(queue.slots * 7200, 7200),
         cleared=rows.ratio(*by_calendar) if is_deferred else None,
         cleared_business=rows.ratio(*by_hours) if is_deferred else None,
     )

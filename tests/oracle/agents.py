@@ -74,6 +74,34 @@ def agents(events: Iterable[AnyEvent], config: Config) -> dict[tuple[str, str], 
     return lives
 
 
+class Hold(Struct, frozen=True):
+    """An agent has a contact in hand over [start_ms, end_ms): talking, or wrapping up.
+
+    `is_open`: a wrap-up of which nobody tells the end.
+    """
+
+    contact: str
+    queue: str | None
+    start_ms: int
+    end_ms: int
+    is_open: bool = False
+
+
+def holds(events: Iterable[AnyEvent], config: Config) -> dict[tuple[str, str], list[Hold]]:
+    """What every agent has in hand, by (site, agent), whatever the agent says of it."""
+    found: dict[tuple[str, str], list[Hold]] = {}
+    for key, deeds in _deeds(contacts(distinct(events))).items():
+        own = found[key] = []
+        for deed in deeds:
+            if isinstance(deed.fact, AgentAccepted):
+                own.append(Hold(deed.fact.contact, deed.queue, *_contact_interval(deed, deeds)))
+            elif isinstance(deed.fact, TalkEnded):
+                interval = _wrap_interval(deed, deeds, config)
+                is_open = not _wrap_ends_told(deed, deeds, config)
+                own.append(Hold(deed.fact.contact, deed.queue, *interval, is_open))
+    return found
+
+
 def occupancy(lives: Iterable[Sequence[Span]], from_ms: int, to_ms: int, *, queue: str | None) -> Ratio:
     """Busy over present seconds in [from_ms, to_ms) while the agent held `queue` (None: any or none)."""
     busy_ms = present_ms = 0
@@ -148,19 +176,22 @@ def _contact_interval(accept: _Deed, deeds: list[_Deed]) -> Interval:
 def _wrap_interval(talk: _Deed, deeds: list[_Deed], config: Config) -> Interval:
     """[talk ended, the first of: wrap.end, the source's wrap_up_s, the agent's next accepted contact)."""
     start_ms = talk.fact.occurred_ms
-    wrapped_ms = first_end(
-        start_ms, [d.fact for d in _same_contact(talk, deeds) if isinstance(d.fact, WrapEnd)]
-    )
-    ends = [] if wrapped_ms is None else [wrapped_ms]
+    ends = _wrap_ends_told(talk, deeds, config)
     for deed in deeds:
         if isinstance(deed.fact, AgentAccepted):
             other = deed.fact.contact != talk.fact.contact and deed.fact.occurred_ms == start_ms
             if deed.fact.occurred_ms > start_ms or other:
                 ends.append(deed.fact.occurred_ms)
-    limit_s = _wrap_up_s(talk, config)
-    if limit_s is not None:
-        ends.append(start_ms + round(limit_s * 1000))
     return (start_ms, min(ends, default=FOREVER))
+
+
+def _wrap_ends_told(talk: _Deed, deeds: list[_Deed], config: Config) -> list[int]:
+    """When a wrap-up ends by wrap.end or by the source's wrap_up_s."""
+    start_ms, limit_s = talk.fact.occurred_ms, _wrap_up_s(talk, config)
+    wraps = [d.fact for d in _same_contact(talk, deeds) if isinstance(d.fact, WrapEnd)]
+    wrapped_ms = first_end(start_ms, wraps)
+    ends = [] if wrapped_ms is None else [wrapped_ms]
+    return ends if limit_s is None else [*ends, start_ms + round(limit_s * 1000)]
 
 
 def _ringing_interval(offer: _Deed, deeds: list[_Deed]) -> Interval:

@@ -26,6 +26,7 @@ from tests.oracle.service_level import (
     service_level_of,
 )
 from tests.oracle.silence import without_silent
+from tests.oracle.slots import Slots, slot_occupancy, slots
 from tests.oracle.visits import Visit, channels_seen, visits
 
 BUCKET_MS = 10_000
@@ -63,15 +64,18 @@ def figures(events: Iterable[AnyEvent], config: Config, *, now_ms: int) -> dict[
     known = distinct(events)
     channels = channels_seen(known)
     all_visits = visits(known, config, now_ms=now_ms)
-    lives = without_silent(agents(known, config), known, config, now_ms=now_ms)
+    uncut = agents(known, config)
+    lives = without_silent(uncut, known, config, now_ms=now_ms)
+    all_slots = slots(lives, uncut, known, config)
     keys = {(q.site, q.id) for q in config.queues} | {(v.site, v.queue) for v in all_visits}
     found = {}
     for site, queue in sorted(keys):
         settings = config.queue(site, queue, channels.get((site, queue)))
         own = [v for v in all_visits if (v.site, v.queue) == (site, queue)]
         at_site = [life for (where, _), life in lives.items() if where == site]
+        of_site = [agent for (where, _), agent in all_slots.items() if where == site]
         zone = ZoneInfo(config.site(site).time_zone)
-        found[site, queue] = _queue_figures(own, at_site, settings, zone=zone, now_ms=now_ms)
+        found[site, queue] = _queue_figures(own, at_site, of_site, settings, zone=zone, now_ms=now_ms)
     return found
 
 
@@ -107,6 +111,7 @@ def window_from_ms(name: WindowName, now_ms: int, zone: ZoneInfo) -> int:
 def _queue_figures(
     own: Sequence[Visit],
     at_site: Sequence[Sequence[Span]],
+    of_site: Sequence[Slots],
     settings: QueueConfig,
     *,
     zone: ZoneInfo,
@@ -116,7 +121,7 @@ def _queue_figures(
     return Figures(
         channel=settings.channel,
         windows={
-            name: _window(name, own, at_site, settings=settings, zone=zone, now_ms=now_ms)
+            name: _window(name, own, at_site, of_site, settings=settings, zone=zone, now_ms=now_ms)
             for name in WindowName
         },
         waiting=len(still),
@@ -131,6 +136,7 @@ def _window(
     name: WindowName,
     own: Sequence[Visit],
     at_site: Sequence[Sequence[Span]],
+    of_site: Sequence[Slots],
     *,
     settings: QueueConfig,
     zone: ZoneInfo,
@@ -174,6 +180,7 @@ def _window(
         occupancy=occupancy(at_site, from_ms, now_ms, queue=settings.id),
         cleared=_cleared(own, settings, from_ms, zone=zone, now_ms=now_ms, by_hours=False),
         cleared_business=_cleared(own, settings, from_ms, zone=zone, now_ms=now_ms, by_hours=True),
+        slots=slot_occupancy(of_site, settings.channel, from_ms, now_ms, queue=settings.id),
     )
 
 

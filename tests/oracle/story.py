@@ -64,6 +64,12 @@ WRAP_UPS: tuple[float | dict[str, float] | None, ...] = (
     {"support": 15, "chat": 30.5},
     {"sales": 0},
 )
+CAPACITIES: tuple[dict[Channel, int], ...] = (
+    {Channel.CHAT: 3, Channel.PHONE: 1},
+    {Channel.CHAT: 1},
+    {Channel.EMAIL: 2, Channel.SMS: 0},
+    {},
+)
 SITES = ("paris", "kolkata")
 QUEUES = ("support", "sales", "chat", "mail", "walk-in")
 CHANNELS = {"chat": Channel.CHAT, "mail": Channel.EMAIL, "walk-in": None}
@@ -225,12 +231,13 @@ def tell_agent(story: Story, site: str, agent: str) -> None:
     """An agent that says its states; the set of queues is given at first, later, or never."""
     rng = story.rng
     at_ms = story.now_ms - rng.randint(0, story.span_ms)
-    gives_queues = rng.random() < 0.8
+    gives_queues, gives_capacity = rng.random() < 0.8, rng.random() < 0.5
     for _ in range(rng.randint(1, 8)):
         queues = tuple(rng.sample(QUEUES, rng.randint(0, 3))) if gives_queues and rng.random() < 0.5 else None
-        story.add(
-            AgentStateChanged, at_ms, site, agent=agent, state=rng.choice(list(AgentState)), queues=queues
-        )
+        capacity = rng.choice(CAPACITIES) if gives_capacity and rng.random() < 0.5 else None
+        state = rng.choice(list(AgentState))
+        data: dict[str, object] = {"state": state, "queues": queues, "capacity": capacity}
+        story.add(AgentStateChanged, at_ms, site, agent=agent, **data)
         at_ms += rng.choice((0, 1, rng.randint(0, 20 * MINUTE_MS)))
 
 

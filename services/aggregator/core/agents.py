@@ -12,6 +12,16 @@ from operator import attrgetter, itemgetter
 from msgspec import Struct, structs
 
 from schemas.vocabulary import AgentState
+from services.aggregator.core.slots import (
+    Capacity,
+    ChannelOf,
+    Held,
+    Presence,
+    SlotChange,
+    SlotLine,
+    held_by,
+    moments_of,
+)
 from services.aggregator.core.spans import Span
 
 KEPT_MS = 120 * 60_000
@@ -41,14 +51,16 @@ class Said(Struct, array_like=True, frozen=True, gc=False):
     reason: str | None = None
     queues: tuple[str, ...] | None = None
     inferred: bool = False
+    capacity: Capacity | None = None
 
 
 class Moment(Struct, array_like=True, frozen=True, gc=False):
-    """From `at_ms` on, the agent is in this state, for these queues."""
+    """From `at_ms` on, the agent is in this state, for these queues; `capacity` None: never told."""
 
     at_ms: int
     state: AgentState
     queues: tuple[str, ...]
+    capacity: Capacity | None = None
 
 
 class Agent:
@@ -61,14 +73,18 @@ class Agent:
         "_last_served_ms",
         "_served_from",
         "_taken",
+        "differs_from_ms",
         "first_ms",
         "frozen",
         "is_moved",
+        "keeps_spans",
         "last",
         "name",
         "said",
         "served",
+        "slots",
         "spans",
+        "tells_capacity",
         "tells_queues",
         "timeline",
     )
@@ -78,6 +94,12 @@ class Agent:
         self.said: list[Said] = []
         self.tells_queues = False
         """Whether the agent ever said which queues are its own; contacts do not matter then."""
+        self.tells_capacity = False
+        self.keeps_spans = False
+        """Whether contacts matter all the same, as agents of the site tell their capacity."""
+        self.slots = SlotLine()
+        self.differs_from_ms = _LASTS
+        """From when on the slots may differ from what contacts and words say now."""
         self.spans: dict[str, tuple[Span, ...]] = {}
         """By contact; where queues are told only those that last, else the recent ones too."""
         self.served: dict[str, int] = {}
@@ -111,10 +133,13 @@ class Agent:
         if identity in self._ids:
             return False
         self._ids.add(identity)
+        self.tells_capacity = self.tells_capacity or said.capacity is not None
         if self.tells_queues and (said.at_ms, said.id) > (self.said[-1].at_ms, self.said[-1].id):
             self.said.append(said)
-            queues = self.timeline[-1].queues if said.queues is None else _set(said.queues)
-            self._replace(len(self.timeline), [Moment(said.at_ms, said.state, queues)], change)
+            last = self.timeline[-1]
+            queues = last.queues if said.queues is None else _set(said.queues)
+            capacity = last.capacity if said.capacity is None else said.capacity
+            self._replace(len(self.timeline), [Moment(said.at_ms, said.state, queues, capacity)], change)
         else:
             self.said.append(said)
             self.said.sort(key=lambda s: (s.at_ms, s.id))
@@ -156,7 +181,11 @@ class Agent:
             return False
         were, are = {*before}, {*spans}
         gone, new = were - are, are - were
-        if spans and not (self.tells_queues and all(s.end_ms is not None for s in spans)):
+        if self.keeps_spans and (gone or new):
+            # not from an end on: one that is told moves where a wrap-up ended by the agent's words
+            self.differs_from_ms = min(self.differs_from_ms, *(s.start_ms for s in gone | new))
+        is_over = self.tells_queues and not self.keeps_spans and all(s.end_ms is not None for s in spans)
+        if spans and not is_over:
             self._keep(contact, spans)
         else:
             self._keep(contact, ())
@@ -258,24 +287,51 @@ class Agent:
                 return
             yield (self.timeline[i - 1] if i else _NOTHING), self.timeline[i]
 
-    def prune(self) -> bool:
-        """Forgets what can no longer change; True if anything was. State time keeps what it was told."""
-        if len(self.timeline) < 2 or self.timeline[1].at_ms >= self.timeline[-1].at_ms - KEPT_MS:
-            return False
-        floor = self.timeline[-1].at_ms - KEPT_MS
-        while len(self.timeline) > 1 and self.timeline[1].at_ms < floor:
-            del self.timeline[0]
-        self.frozen = first = self.timeline[0]
+    def prune(self, clock_ms: int) -> bool:
+        """Forgets what can no longer change; True if anything was. State time keeps what it was told.
+
+        `clock_ms`: that of the log, ahead of which a timeline may be where contacts were given up.
+        """
+        is_pruned = self._prune_slots(clock_ms)
+        if not self.timeline:
+            return is_pruned
+        floor = min(clock_ms, self.timeline[-1].at_ms) - KEPT_MS
+        if len(self.timeline) < 2 or self.timeline[1].at_ms >= floor:
+            return is_pruned
+        place = bisect_left(self.timeline, floor, key=_AT_MS) - 1
+        self.frozen = first = self.timeline[place]
+        self._drop_spans(first.at_ms)
+        del self.timeline[:place]
         while len(self.said) > 1 and self.said[1].at_ms < floor:
             gone = self.said.pop(0)
             self._ids.discard((gone.id, gone.source))
             if self.said[0].queues is None and gone.queues is not None:
                 self.said[0] = structs.replace(self.said[0], queues=gone.queues)
+            if self.said[0].capacity is None and gone.capacity is not None:
+                self.said[0] = structs.replace(self.said[0], capacity=gone.capacity)
+        return True
+
+    def _prune_slots(self, clock_ms: int) -> bool:
+        """Forgets slots, and contacts that nothing but slots depends on, which can no longer change."""
+        moments = self.slots.moments
+        if not moments or not self.slots.forget(min(clock_ms, moments[-1].at_ms) - KEPT_MS):
+            return False
+        if self.tells_queues:
+            self._drop_spans(moments[0].at_ms)
+        return True
+
+    def _ended_ms(self, span: Span) -> int:
+        """When it was over, which the agent's own words tell of a wrap-up whose end nobody does."""
+        if span.end_ms is None and span.state is _WRAP_UP and self.said:
+            return self._wrapped_up_ms(span)
+        return _end(span)
+
+    def _drop_spans(self, before_ms: int) -> None:
+        """Forgets the spans of contacts that were over by then."""
         for contact, spans in list(self.spans.items()):
-            if all(s.end_ms is not None and s.end_ms < first.at_ms for s in spans):
+            if all(self._ended_ms(s) < before_ms for s in spans):
                 self.served = _served_since(spans, self.served)
                 self._keep(contact, ())
-        return True
 
     def restored(self) -> None:
         """Rebuilds the timeline after `said`, `spans`, `frozen` … were read back; tells nobody."""
@@ -289,8 +345,10 @@ class Agent:
             for s in several
             if s.state is _IN_CONTACT
         )
+        self.tells_capacity = any(s.capacity is not None for s in self.said)
         self.timeline = []
         self.timeline = self._from_said() if self.said else self._from_spans(0)
+        self.differs_from_ms = 0
 
     def _replace(self, keep: int, tail: list[Moment], change: Change) -> None:
         """Puts `tail` after the first `keep` moments, telling what changed and nothing else."""
@@ -302,6 +360,9 @@ class Agent:
             return
         self.is_moved = True
         at = keep + same
+        if self.keeps_spans:
+            changed = [*old[same : same + 1], *tail[same : same + 1]]
+            self.differs_from_ms = min(self.differs_from_ms, *(m.at_ms for m in changed))
         before = self.timeline[at - 1] if at else _NOTHING
         _tell(before, old[same:], -1, change)
         _tell(before, tail[same:], 1, change)
@@ -312,22 +373,27 @@ class Agent:
         if not self.tells_queues:
             return self._said_without_queues()
         queues: tuple[str, ...] = ()
+        capacity: Capacity | None = None
         moments = []
         for s in self.said:
             if s.queues is not None:
                 queues = _set(s.queues)
-            moments.append(Moment(s.at_ms, s.state, queues))
+            if s.capacity is not None:
+                capacity = s.capacity
+            moments.append(Moment(s.at_ms, s.state, queues, capacity))
         return moments
 
     def _said_without_queues(self) -> list[Moment]:
         """An agent that never told its queues has those it had contacts from, from then on."""
         first = self.said[0].at_ms
         edges = {s.at_ms: s.state for s in self.said}
+        told = {s.at_ms: s.capacity for s in self.said if s.capacity is not None}
         state = self.said[0].state
+        capacity: Capacity | None = None
         moments = []
         for at_ms in sorted({*edges, *(t for t in self._served_from.values() if t > first)}):
-            state = edges.get(at_ms, state)
-            moments.append(Moment(at_ms, state, self._served(at_ms)))
+            state, capacity = edges.get(at_ms, state), told.get(at_ms, capacity)
+            moments.append(Moment(at_ms, state, self._served(at_ms), capacity))
         return moments
 
     def _from_spans(self, keep: int) -> list[Moment]:
@@ -373,6 +439,44 @@ class Agent:
                 steps.append((end, weight, -1))
         steps.sort()
         return steps
+
+    def follow_slots(self, change: SlotChange | None, channel_of: ChannelOf) -> None:
+        """Brings the slots up to what words and contacts say now."""
+        line, from_ms, self.differs_from_ms = self.slots, self.differs_from_ms, _LASTS
+        if from_ms == _LASTS or not self.tells_capacity:
+            return
+        keep = line.kept_before(from_ms)
+        last = line.moments[keep - 1] if keep else None
+        begin = last.at_ms if last else -1
+        first = max(0, bisect_right(self.timeline, begin, key=_AT_MS) - 1)
+        presences = [
+            Presence(m.at_ms, m.queues, m.state in _STAFFED, m.capacity) for m in self.timeline[first:]
+        ]
+        line.replace(keep, moments_of(last, presences, self._held(begin, channel_of)), change, channel_of)
+
+    def _held(self, begin: int, channel_of: ChannelOf) -> Iterator[Held]:
+        """When each contact takes a slot, of those that may after an instant: accepted to wrapped up."""
+        by_contact: dict[str, list[Held]] = {}
+        for _, _, span in self._by_end[bisect_right(self._by_end, begin, key=_END_MS) :]:
+            channel = channel_of(span.queue) if span.queue is not None else None
+            if channel is not None and span.state is not _RINGING:
+                end = _end(span) if span.state is _IN_CONTACT else self._wrapped_up_ms(span)
+                by_contact.setdefault(span.contact, []).append((channel, span.start_ms, end))
+        for times in by_contact.values():
+            yield from held_by(times)
+
+    def _wrapped_up_ms(self, wrap_up: Span) -> int:
+        """The end of a wrap-up; one whose end is not told lasts as long as the agent says to be busy."""
+        end = self._cut(wrap_up)
+        if wrap_up.end_ms is None:
+            at = bisect_right(self.timeline, wrap_up.start_ms, key=_AT_MS) - 1
+            moments = self.timeline[max(0, at) :]
+            for i, moment in enumerate(moments):
+                lasts = i + 1 == len(moments) or moments[i + 1].at_ms > moment.at_ms
+                if lasts and moment.state not in _BUSY:
+                    over_ms = max(wrap_up.start_ms, moment.at_ms)
+                    return over_ms if end is None else min(end, over_ms)
+        return _LASTS if end is None else end
 
     def _cut(self, wrap_up: Span) -> int | None:
         """The end of a wrap-up: at the latest when the agent takes a contact."""

@@ -9,8 +9,8 @@ from operator import attrgetter
 
 from schemas.board import AgentContact, AgentRow, QueueRow, SiteRow, SiteWindow, SourceRow
 from schemas.codec import Row, agent_key, queue_key, site_key
-from schemas.vocabulary import AgentState, WindowName
-from services.aggregator.core.agents import Agent
+from schemas.vocabulary import AgentState, Channel, WindowName
+from services.aggregator.core.agents import Agent, Moment
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.rows import (
     Surroundings,
@@ -154,7 +154,7 @@ def agent_row(site: Site, agent: Agent, now_ms: int, *, silent: Mapping[str, int
     moment = agent.now(now_ms)
     stale_at_ms = silent.get(agent.source or "")
     if stale_at_ms is not None and moment is not None and moment.state is not AgentState.OFFLINE:
-        return _silent_row(site.id, agent, now_ms, since_ms=stale_at_ms, queues=moment.queues)
+        return _silent_row(site.id, agent, now_ms, since_ms=stale_at_ms, moment=moment)
     word = agent.word(now_ms)
     spans = [
         s
@@ -181,10 +181,11 @@ def agent_row(site: Site, agent: Agent, now_ms: int, *, silent: Mapping[str, int
         ],
         inferred=word.inferred if word else False,
         as_of_ms=now_ms,
+        capacity=_capacity(moment),
     )
 
 
-def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, queues: tuple[str, ...]) -> AgentRow:
+def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, moment: Moment) -> AgentRow:
     """An agent whose source is silent: nothing is known of it any more (SEMANTICS.md §5)."""
     return AgentRow(
         site=site,
@@ -192,11 +193,16 @@ def _silent_row(site: str, agent: Agent, now_ms: int, *, since_ms: int, queues: 
         state=AgentState.OFFLINE,
         since_ms=since_ms,
         reason=None,
-        queues=list(queues),
+        queues=list(moment.queues),
         contacts=[],
         inferred=True,
         as_of_ms=now_ms,
+        capacity=_capacity(moment),
     )
+
+
+def _capacity(moment: Moment | None) -> dict[Channel, int] | None:
+    return None if moment is None or moment.capacity is None else dict(moment.capacity)
 
 
 def _since(agent: Agent, now_ms: int) -> int:

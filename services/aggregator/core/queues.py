@@ -14,6 +14,7 @@ from services.aggregator.core.calendar import Calendar, Day
 from services.aggregator.core.cells import SIZE, Promise, contribution, handling
 from services.aggregator.core.items import Items, ItemTerms, decisions, is_open, item_terms_of
 from services.aggregator.core.percentiles import quantiles
+from services.aggregator.core.slots import SlotTime
 from services.aggregator.core.state_time import StateTime
 from services.aggregator.core.trend import ClosedTrend, Minutes
 from services.aggregator.core.visits import Visit
@@ -67,6 +68,8 @@ class Queue:
         """The open items; None on phone and chat, which have none."""
         self.windows = Windows()
         self.state_time = StateTime()
+        self.slot_time: SlotTime | None = None
+        """Once an agent of it has told a capacity for its channel."""
         self.minutes = Minutes()
         self.days: dict[int, DayCount] = {}
         self.today = calendar.day(now_ms)
@@ -115,6 +118,8 @@ class Queue:
         self.minutes.advance(now_ms)
         self.today = self.calendar.day(now_ms)
         self.state_time.advance(now_ms, self.today.start_ms)
+        if self.slot_time is not None:
+            self.slot_time.advance(now_ms, self.today.start_ms)
         for number in [n for n in self.days if n < self.today.number]:
             del self.days[number]
             self._longest.pop(number, None)
@@ -130,6 +135,16 @@ class Queue:
         if occurred_ms > self.told_ms:
             self.told_ms = occurred_ms
             self.touch()
+
+    def change_slots(self, at_ms: int, taken: int, there: int, told: int, *, now_ms: int) -> None:
+        """So many more slots of its agents are taken and there from an instant on, or fewer."""
+        if self.slot_time is None:
+            self.slot_time = SlotTime()
+            self.slot_time.advance(now_ms, self.today.start_ms)
+        self.slot_time.told += told
+        if taken or there:
+            self.slot_time.change(at_ms, taken, there)
+        self.touch()
 
     def since_ms(self, skews: dict[str, int]) -> list[int]:
         """When those waiting entered, on our clock, oldest first (SEMANTICS.md §2)."""

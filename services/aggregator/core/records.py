@@ -19,6 +19,7 @@ from services.aggregator.core.contacts import StoredContact
 from services.aggregator.core.items import ItemTerms
 from services.aggregator.core.queues import DayCount, TermsInForce
 from services.aggregator.core.repeats import Batch
+from services.aggregator.core.slots import SlotMoment, StoredSlots
 from services.aggregator.core.sources import Source
 from services.aggregator.core.spans import Span
 from services.aggregator.core.state_time import Sums
@@ -43,6 +44,7 @@ class StoredBucket(Struct, array_like=True):
     epoch: int
     counts: Bucket | None
     state_time: Sums | None
+    slot_time: Sums | None = None
 
 
 class StoredQueue(Struct, array_like=True):
@@ -61,6 +63,7 @@ class StoredQueue(Struct, array_like=True):
     is_of_file: bool = False
     told_ms: int = 0
     item_terms: ItemTerms | None = None
+    slots: StoredSlots | None = None
 
 
 class StoredAgent(Struct, array_like=True):
@@ -73,6 +76,7 @@ class StoredAgent(Struct, array_like=True):
     first_ms: int | None
     frozen: Moment | None
     last: tuple[int, str, str] | None = None
+    first_slots: SlotMoment | None = None
 
 
 class StoredSite(Struct, array_like=True):

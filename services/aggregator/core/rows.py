@@ -160,6 +160,28 @@ def occupancy(
     return ratio((times.busy_ms - less.busy_ms) / 1000, (times.staffed_ms - less.staffed_ms) / 1000)
 
 
+def slot_occupancy(queue: Queue, window: WindowName, around: Surroundings) -> Ratio | None:
+    """Slots taken / slots there, seconds of slots of staffed agents; None where nobody told of slots."""
+    slot_time, now_ms, midnight_ms = queue.slot_time, around.now_ms, queue.today.start_ms
+    if slot_time is None or not slot_time.told:
+        return None
+    name, channel = queue.config.id, queue.channel
+    start_ms = slot_time.start_ms(window, midnight_ms)
+    taken_ms, there_ms = slot_time.times(window, now_ms, midnight_ms)
+    for agent in around.agents:
+        line = agent.slots
+        if not line.moments:
+            continue
+        stale_at_ms = around.silent.get(agent.source or "")
+        less = [line.ahead_ms(name, channel, now_ms)] if line.moments[-1].at_ms > now_ms else []
+        if stale_at_ms is not None:
+            less.append(line.ms(name, channel, max(stale_at_ms, start_ms), now_ms))
+        for taken, there in less:
+            taken_ms -= taken
+            there_ms -= there
+    return ratio(taken_ms / 1000, there_ms / 1000)
+
+
 def uncounted_of(
     agents: Iterable[Agent], now_ms: int, queue: str | None, *, silent: Mapping[str, int]
 ) -> Uncounted:
@@ -313,6 +335,7 @@ def _window(
         occupancy=occupancy(queue.state_time, name, uncounted, now_ms, midnight_ms),
         cleared=cleared,
         cleared_business=cleared_business,
+        slots=slot_occupancy(queue, name, around),
     )
 
 

@@ -61,6 +61,8 @@ class Site:
         self.shown_agents: set[str] = set()
         """Agents whose row has to be shown again."""
         self.sources_changed = False
+        self.knows_slots = False
+        """Whether any agent ever told a capacity; before that, nothing of slots is kept."""
         self._untold: dict[str, Contact] = {}
         """Contacts with facts that their stories do not know yet."""
         self.clock_ms = 0
@@ -277,7 +279,10 @@ class Site:
             None if event.reason is None else one(event.reason),
             None if event.queues is None else one_set(event.queues),
             event.inferred,
+            None if event.capacity is None else tuple(sorted(event.capacity.items())),
         )
+        if said.capacity is not None and not self.knows_slots:
+            self._begin_slots(now_ms)
         for name in event.queues or ():
             queue = self.queue(name, now_ms)
             self._heard_of(queue, event.source)
@@ -290,11 +295,31 @@ class Site:
         agent = self.agents.get(name)
         if agent is None:
             agent = self.agents[name] = Agent(name)
+            agent.keeps_spans = self.knows_slots
         return agent
+
+    def _begin_slots(self, now_ms: int) -> None:
+        """From now on agents keep what contacts say of them; what they did not keep is told again."""
+        self.knows_slots = True
+        for agent in self.agents.values():
+            agent.keeps_spans, agent.differs_from_ms = True, 0
+        changer = _Changer(self, now_ms)
+        for contact in self.contacts.values():
+            contact.unpack(self.wrap_up_ms)
+            for name, spans in contact.spans_of().items():
+                if self.agents[name].tells_queues and self.agents[name].follow(contact.name, spans, changer):
+                    self.changed_agents.add(name)
+
+    def channel_of(self, name: str) -> Channel | None:
+        """The channel of a queue; None for one that is not known."""
+        queue = self.queues.get(name)
+        return None if queue is None else queue.channel
 
     def _agent_changed(self, agent: Agent, now_ms: int) -> None:
         self.changed_agents.add(agent.name)
         self.shown_agents.add(agent.name)
+        if self.knows_slots:
+            agent.follow_slots(_SlotChanger(self, now_ms), self.channel_of)
         if agent.is_moved and agent.timeline:
             agent.is_moved = False
             for name in agent.timeline[-1].queues:
@@ -331,7 +356,16 @@ class Site:
             queue.take(visit)
         long_ms = _NO_RULE_MS if queue.is_retired else self.lookout.watch(config)
         self.lookout.withdraw_unknown(now_ms)
+        lines = [agent for agent in self.agents.values() if agent.slots.moments]
+        lines = lines if config.channel is not queue.channel else []
+        changer = _SlotChanger(self, now_ms)
+        for agent in lines:
+            agent.slots.take_back(changer, self.channel_of)
         queue.measure_by(config, now_ms, long_ms=long_ms)
+        for agent in lines:
+            agent.slots.tell(changer, self.channel_of)
+            agent.differs_from_ms = 0
+            agent.follow_slots(changer, self.channel_of)
         for visit in own:
             queue.put(visit)
         self._take_up_expired(config.id, now_ms)
@@ -423,7 +457,7 @@ class Site:
                 contact.pack()
         self.repeats.drop_late(self.hearing.sources)
         for agent in self.agents.values():
-            if agent.prune():
+            if agent.prune(clock_ms):
                 self.changed_agents.add(agent.name)
 
     def _has_open_item(self, contact: Contact) -> bool:
@@ -492,3 +526,16 @@ class _Changer:
         own = self._site.queues.get(queue) or self._site.queue(queue, self._now_ms)
         own.state_time.change(at_ms, busy, staffed)
         own.version += 1
+
+
+class _SlotChanger:
+    """Hands a change of an agent's slots to a queue's slot time."""
+
+    __slots__ = ("_now_ms", "_site")
+
+    def __init__(self, site: Site, now_ms: int) -> None:
+        self._site, self._now_ms = site, now_ms
+
+    def __call__(self, queue: str, at_ms: int, taken: int, there: int, told: int) -> None:
+        own = self._site.queues.get(queue) or self._site.queue(queue, self._now_ms)
+        own.change_slots(at_ms, taken, there, told, now_ms=self._now_ms)

@@ -11,6 +11,7 @@ from services.aggregator.core.cells import whole
 from services.aggregator.core.contacts import Contact
 from services.aggregator.core.queues import Queue
 from services.aggregator.core.site import Site
+from services.aggregator.core.slots import SlotLine, SlotTime
 from services.aggregator.core.state_time import StateTime
 
 Change = tuple[bytes, bytes | None]
@@ -26,7 +27,14 @@ def take_changes(site: Site, epoch: int) -> Iterable[Change]:
     for name in site.changed_agents:
         agent = site.agents[name]
         stored = r.StoredAgent(
-            epoch, agent.said, agent.spans, agent.served, agent.first_ms, agent.frozen, agent.last
+            epoch,
+            agent.said,
+            agent.spans,
+            agent.served,
+            agent.first_ms,
+            agent.frozen,
+            agent.last,
+            agent.slots.moments[0] if agent.slots.is_cut else None,
         )
         yield r.key(r.AGENT, site.id, name), r.pack(stored)
     site.changed_agents.clear()
@@ -72,6 +80,7 @@ def restore(site: Site, stored: StoredSiteRecords, now_ms: int) -> None:
         _restore_contact(site, Contact.restored(words[2], record.contact))
     for words, record in stored.get(r.AGENT, ()):
         _restore_agent(site, words[2], record, now_ms)
+    _restore_slots(site, now_ms)
     for queue in site.queues.values():
         site.adopt_if_other(queue, now_ms)
 
@@ -85,15 +94,20 @@ def _contacts(site: Site, epoch: int) -> Iterable[Change]:
 
 
 def _queue(site: Site, queue: Queue, epoch: int) -> Iterable[Change]:
-    windows, times = queue.windows, queue.state_time
-    for number in windows.changed | times.changed:
+    windows, times, slots = queue.windows, queue.state_time, queue.slot_time
+    for number in windows.changed | times.changed | (slots.changed if slots else set()):
         counts, sums = windows.buckets.get(number), times.buckets.get(number)
+        taken = slots.buckets.get(number) if slots else None
         value = None
-        if counts is not None or sums is not None:
-            value = r.pack(r.StoredBucket(epoch, counts, sums))
+        if counts is not None or sums is not None or taken is not None:
+            value = r.pack(r.StoredBucket(epoch, counts, sums, taken))
         yield r.key(r.BUCKET, site.id, queue.config.id, str(number)), value
     windows.changed.clear()
     times.changed.clear()
+    if slots is not None:
+        slots.changed.clear()
+        queue.is_changed |= slots.sums_changed
+        slots.sums_changed = False
     if queue.is_changed or times.sums_changed:
         yield r.key(r.QUEUE, site.id, queue.config.id), r.pack(_stored_queue(queue, epoch))
         queue.is_changed = times.sums_changed = False
@@ -115,6 +129,7 @@ def _stored_queue(queue: Queue, epoch: int) -> r.StoredQueue:
         queue.is_configured or queue.is_retired,
         queue.told_ms,
         queue.item_terms,
+        queue.slot_time.stored() if queue.slot_time else None,
     )
 
 
@@ -132,6 +147,11 @@ def _restore_queue(site: Site, name: str, record: r.StoredQueue, now_ms: int) ->
     queue.sources = set(record.sources)
     queue.told_ms = record.told_ms
     _restore_times(queue.state_time, record)
+    if Channel(record.channel) is not queue.channel:
+        queue.slot_time = SlotTime(is_of_another=True)
+    elif record.slots is not None:
+        queue.slot_time = SlotTime()
+        queue.slot_time.restore(record.slots)
 
 
 def _restore_times(times: StateTime, record: r.StoredQueue) -> None:
@@ -149,6 +169,12 @@ def _restore_bucket(site: Site, name: str, number: int, record: r.StoredBucket, 
         queue.windows.restore(number, record.counts)
     if record.state_time is not None:
         queue.state_time.buckets[number] = record.state_time
+    if record.slot_time is None or queue.slot_time is None:
+        return
+    if queue.slot_time.is_of_another:
+        queue.slot_time.changed.add(number)
+    else:
+        queue.slot_time.buckets[number] = record.slot_time
 
 
 def _restore_contact(site: Site, contact: Contact) -> None:
@@ -163,8 +189,30 @@ def _restore_agent(site: Site, name: str, record: r.StoredAgent, now_ms: int) ->
     agent.said, agent.served = record.said, record.served
     agent.spans = record.spans
     agent.first_ms, agent.frozen, agent.last = record.first_ms, record.frozen, record.last
+    agent.slots = SlotLine(record.first_slots)
     agent.restored()
     site.agents[name] = agent
     site.shown_agents.add(name)
     for queue in agent.timeline[-1].queues if agent.timeline else ():
         site.queue(queue, now_ms).agents.add(name)
+
+
+def _restore_slots(site: Site, now_ms: int) -> None:
+    """Makes agents' slots anew, telling nobody: what was told of them is in the queues' records.
+
+    But for queues that have another channel now: to them, all that is known is told again.
+    """
+    site.knows_slots = any(agent.tells_capacity for agent in site.agents.values())
+    if not site.knows_slots:
+        return
+    others = {name: q for name, q in site.queues.items() if q.slot_time and q.slot_time.is_of_another}
+
+    def tell(queue: str, at_ms: int, taken: int, there: int, told: int) -> None:
+        if queue in others:
+            others[queue].change_slots(at_ms, taken, there, told, now_ms=now_ms)
+
+    for agent in site.agents.values():
+        agent.keeps_spans = True
+        agent.follow_slots(None, site.channel_of)
+        if others:
+            agent.slots.tell(tell, site.channel_of)

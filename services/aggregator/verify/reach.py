@@ -13,6 +13,7 @@ _DAY_MS = 86_400_000
 _BEYOND_DAY_MS = 26 * 3_600_000
 """A day with a change of the clock, and the hour by which facts may come late."""
 _STATE = ("agents", "sources", "heard_ms", "stale_at_ms", "freshness", "told_ms")
+_TIMES = ("occupancy", "slots", "cleared")
 
 
 class Reach(Struct, frozen=True):
@@ -20,7 +21,7 @@ class Reach(Struct, frozen=True):
 
     since_ms: int | None = None
 
-    WITHOUT = "agents, occupancy, sources and items cleared, of which a part may be older than the log"
+    WITHOUT = "agents, occupancy, slots, sources and items cleared, of which a part may be older than the log"
 
     @property
     def is_whole(self) -> bool:
@@ -37,7 +38,7 @@ class Reach(Struct, frozen=True):
     def counts(self, line: str) -> bool:
         """Whether a line of difference is about something that follows from what is left of the log."""
         path = line.split(":", 1)[0]
-        is_older = path.startswith(_STATE) or "occupancy" in path or "cleared" in path
+        is_older = path.startswith(_STATE) or any(word in path for word in _TIMES)
         return self.since_ms is None or not is_older
 
     def includes(self, alert: Alert) -> bool:

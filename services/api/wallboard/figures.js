@@ -91,7 +91,15 @@ function available({ agents }, { texts, lang }) {
   };
 }
 
-function occupancy({ window, row }, { lang }) {
+/** « 67 %, occupation des créneaux 54 % »: of agents who take several contacts at once. */
+function withSlots(text, { window }, { texts, lang }) {
+  const rate = window.slots;
+  return rate?.denominator > 0 ? texts.spokenSlots(text, format.plain(format.percent(rate, lang))) : text;
+}
+
+function occupancy(view, context) {
+  const { window, row } = view;
+  const { lang } = context;
   const rate = window?.occupancy;
   if (!rate || !(rate.denominator > 0)) return blank();
   const parts = format.percent(rate, lang);
@@ -101,7 +109,8 @@ function occupancy({ window, row }, { lang }) {
     below: "",
     track: { at: rate.numerator / rate.denominator, low, high },
     arrow: { up: "↑", down: "↓" }[outsideBand(rate.value, row.limits.occupancy)] ?? "",
-    spoken: format.plain(parts),
+    spoken: withSlots(format.plain(parts), view, context),
+    hasMore: window.slots?.denominator > 0,
   };
 }
 
@@ -161,7 +170,7 @@ const OF_ITEMS = { longest: oldest, waiting: backlog, abandonment: cleared };
 /** Whether a figure is one of items. */
 export const isOfItems = (name, view) => Boolean(view?.hasItems && OF_ITEMS[name]);
 
-/** One figure of a queue's view: parts, below, spoken; some also form, track, arrow, business. */
+/** One figure of a queue's view: parts, below, spoken; some also form, track, arrow, business, hasMore. */
 export function figure(name, view, context) {
   if (!view.isKnown) return blank();
   return (isOfItems(name, view) ? OF_ITEMS : MAKERS)[name](view, context);

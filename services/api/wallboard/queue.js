@@ -154,7 +154,7 @@ export class QueueArticle {
       setAttribute(held.node, "data-na", shown.isNotApplicable ? "" : null);
       const fullText = view ? fullName(name, view, shown, context) : context.texts.fullNames[name];
       setAttribute(held.value, "aria-label", fullText);
-      setAttribute(held.value, "title", isOfItems(name, view) ? fullText : null);
+      setAttribute(held.value, "title", isOfItems(name, view) || shown.hasMore ? fullText : null);
       if (name === "occupancy") this.#showTrack(held, shown);
       else setBelow(held.below, shown.below ?? "");
     }

@@ -213,6 +213,7 @@ export const en = {
       (s || (!h && !m)) && `${s} ${plural(s, "second", "seconds")}`].filter(Boolean).join(" "),
   spokenDays: (d, h) => `${d} ${plural(d, "day", "days")} ${h} ${plural(h, "hour", "hours")}`,
   spokenWithin: (n, of, time) => `${n} of ${of} in ${time}`,
+  spokenSlots: (occupancy, slots) => `${occupancy}, slot occupancy ${slots}`,
   spokenBusiness: (calendar, business) => `${calendar}, ${business} of it in business hours`,
   spokenBacklog: (n, waiting) => `${n}, ${waiting} of them waiting for a first reply`,
   spokenCleared: (promise, calendar, business) =>

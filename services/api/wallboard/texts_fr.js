@@ -230,6 +230,7 @@ export const fr = {
       (s || (!h && !m)) && `${s} ${plural(s, "seconde", "secondes")}`].filter(Boolean).join(" "),
   spokenDays: (d, h) => `${d} ${plural(d, "jour", "jours")} ${h} ${plural(h, "heure", "heures")}`,
   spokenWithin: (n, of, time) => `${n} sur ${of} en ${time}`,
+  spokenSlots: (occupancy, slots) => `${occupancy}, occupation des créneaux ${slots}`,
   spokenBusiness: (calendar, business) => `${calendar}, dont ${business} en heures ouvrées`,
   spokenBacklog: (n, waiting) => `${n}, dont ${waiting} en attente d’une première réponse`,
   spokenCleared: (promise, calendar, business) =>

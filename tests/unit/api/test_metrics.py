@@ -5,7 +5,7 @@ from typing import Any
 from msgspec import structs
 from prometheus_client import CollectorRegistry
 
-from schemas.board import Backlog, QueueRow, SourceRow
+from schemas.board import Backlog, QueueRow, SourceRow, Window
 from schemas.config import Config, SourceConfig
 from schemas.vocabulary import Channel, Freshness, WindowName
 from services.api.board import Board
@@ -58,8 +58,8 @@ def test_a_source_never_heard_is_down_and_has_no_age() -> None:
     assert scraped("vigie_source_age_seconds", paris=never) == {}
 
 
-def told(row: QueueRow) -> dict[str, float]:
-    """The figures of items that Prometheus is told of this queue."""
+def told(row: QueueRow, *words: str) -> dict[str, float]:
+    """The figures with these words in their names, of items as a rule, that Prometheus is told of a queue."""
     board, registry = Board(), CollectorRegistry()
     board.apply(("site", "paris"), site_row(), NOW)
     board.apply(("queue", "paris", row.queue), row, NOW)
@@ -69,7 +69,7 @@ def told(row: QueueRow) -> dict[str, float]:
         sample.name.removeprefix("vigie_queue_"): sample.value
         for family in registry.collect()
         for sample in family.samples
-        if any(word in sample.name for word in ("backlog", "item", "cleared"))
+        if any(word in sample.name for word in words or ("backlog", "item", "cleared"))
         and sample.labels.get("window", "15m") == "15m"
     }
 
@@ -86,6 +86,15 @@ def test_of_items_there_is_what_is_known() -> None:
     assert told(mail()) == figures | {"cleared_ratio": 0.75}
     nothing = Backlog(open=0, promise_s=172_800)
     assert told(structs.replace(mail(), backlog=nothing)) == {"backlog_items": 0, "cleared_ratio": 0.75}
+
+
+def test_slots_are_told_where_a_capacity_is() -> None:
+    def slots(figures: Window) -> dict[str, float]:
+        return told(queue_row(windows={WindowName.M15: figures}), "slot")
+
+    assert slots(window(slots=ratio(5400.0, 7200.0))) == {"slot_occupancy_ratio": 0.75}
+    assert slots(window(slots=ratio(0.0, 0.0))) == {}
+    assert slots(window()) == {}
 
 
 def test_of_a_phone_queue_or_a_stale_one_no_item_is_told() -> None:

@@ -22,7 +22,7 @@ SITE_FIELDS = words("site time_zone freshness age_ms sources agents windows behi
 WINDOW_FIELDS = words(
     """from_ms to_ms offered answered abandoned short_abandoned left waiting waiting_past_threshold
     left_past_threshold late duplicates service_level abandonment asa_s aht_s wait_p50_s wait_p90_s
-    longest_wait_s occupancy cleared cleared_business"""
+    longest_wait_s occupancy slots cleared cleared_business"""
 )
 ALERT_FIELDS = words(
     """alert_id rule severity site queue channel team state metric value threshold crossed_ms fired_ms

@@ -16,7 +16,7 @@ from tests.oracle.fold import figures, site_figures
 from tests.strategies import big_history, delivered, histories, shuffled, with_hours
 from tests.unit.aggregator.core.folding import StateTopic, fold, rows, whole
 
-AMBIGUOUS = ("agents", "aht_s", "occupancy", "backlog", "cleared")
+AMBIGUOUS = ("agents", "aht_s", "occupancy", "slots", "backlog", "cleared")
 """Figures that hang on which visit a fact means when it names neither segment nor agent and entries
 are missing; there the two folds may read a nasty history differently (docs/decisions)."""
 
