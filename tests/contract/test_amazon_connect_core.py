@@ -221,7 +221,7 @@ def agents(off_s: float = 0.3) -> list[Payload]:
 def without_agents(row: QueueRow) -> tuple[object, ...]:
     windows, _, trend, waiting, oldest = plain(row)
     assert isinstance(windows, dict)
-    bare = {name: structs.replace(window, occupancy=None) for name, window in windows.items()}
+    bare = {name: structs.replace(window, occupancy=None, slots=None) for name, window in windows.items()}
     return bare, trend, waiting, oldest
 
 

@@ -22,6 +22,14 @@ from tests.many_sources.players import (
     Stage,
     Topic,
 )
+from tests.many_sources.vendors import (
+    AmazonConnect,
+    Chatwoot,
+    FreeSwitch,
+    GenesysCloud,
+    QueueLog,
+    TwilioFlex,
+)
 from tests.soak import verdict, watching
 from tests.soak.watching import Use, Watch
 
@@ -54,7 +62,7 @@ def run(seconds: float, seed: int, folder: Path, say: Say) -> list[str]:
 
 
 def _players(rng: random.Random, folder: Path) -> list[Player]:
-    """Six on the first site, one on each of the others."""
+    """Eleven on the first site, one kind on each of the others: every kind there is but Rocket.Chat."""
     first, second, third = SITES
 
     def drawn() -> random.Random:
@@ -66,7 +74,12 @@ def _players(rng: random.Random, folder: Path) -> list[Player]:
         Topic(first, drawn()),
         SharedMailbox(first, drawn()),
         GrowingFile(first, drawn(), folder / "history.jsonl"),
-        Asterisk(second, drawn()),
+        FreeSwitch(first, drawn()),
+        TwilioFlex(first, drawn()),
+        AmazonConnect(first, drawn()),
+        GenesysCloud(first, drawn()),
+        Chatwoot(first, drawn()),
+        QueueLog(third, drawn(), folder / "queue_log"),
         SignedPosts(third, drawn()),
     ]
 
