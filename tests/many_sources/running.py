@@ -62,7 +62,7 @@ def run(seconds: float, seed: int, folder: Path, say: Say) -> list[str]:
 
 
 def _players(rng: random.Random, folder: Path) -> list[Player]:
-    """Eleven on the first site, one kind on each of the others: every kind there is but Rocket.Chat."""
+    """Ten kinds on the first site, others on the two others."""
     first, second, third = SITES
 
     def drawn() -> random.Random:
@@ -79,6 +79,7 @@ def _players(rng: random.Random, folder: Path) -> list[Player]:
         AmazonConnect(first, drawn()),
         GenesysCloud(first, drawn()),
         Chatwoot(first, drawn()),
+        Asterisk(second, drawn()),
         QueueLog(third, drawn(), folder / "queue_log"),
         SignedPosts(third, drawn()),
     ]

@@ -319,24 +319,15 @@ class Chatwoot(_Webhooks):
         }
         await self._say({**told, "event": "conversation_created", "status": "open"})
         await self.pause(1, 5)
-        agent = {"id": 1 + number % 4, "name": "Agent"}
-        reply = {
-            "event": "message_created",
-            "id": 10_000 + number,
-            "message_type": "outgoing",
-            "private": False,
-            "content_type": "text",
-            "created_at": _iso_now(),
-            "account": {"id": 2},
-            "inbox": {"id": 3},
-            "sender": {**agent, "type": "user"},
-            "conversation": {**told, "status": "open", "meta": {"sender": {"id": number}, "assignee": agent}},
-        }
-        await self._say(reply)
+        reply_s, agent = now_ms() // 1000, {"id": 1 + number % 4, "name": "Agent", "type": "user"}
+        answered = {**told, "meta": {"sender": {"id": number}, "assignee": agent}}
+        answered |= {"status": "open", "first_reply_created_at": reply_s}
+        first = [{"first_reply_created_at": {"previous_value": None, "current_value": reply_s}}]
+        await self._say({**answered, "event": "conversation_updated", "changed_attributes": first})
         await self.pause(0.5, 3)
         change = [{"status": {"previous_value": "open", "current_value": "resolved"}}]
         over = {"event": "conversation_status_changed", "status": "resolved", "changed_attributes": change}
-        await self._say({**told, **over})
+        await self._say({**answered, **over})
 
     async def _say(self, told: Mapping[str, object]) -> None:
         at_ms = now_ms()
@@ -352,7 +343,3 @@ def _after(start_ms: int) -> int:
 
 def _now_s() -> float:
     return (now_ms() - connect_events.START_MS) / 1000
-
-
-def _iso_now() -> str:
-    return genesys_calls.iso((now_ms() - genesys_calls.START_MS) / 1000)
