@@ -5,6 +5,10 @@ learnt from the snapshot that follows, as after any loss of the line. Visits kee
 so a second visit to a queue is never told as the first.
 """
 
+from collections.abc import Mapping
+
+from msgspec import structs
+
 from schemas.events import (
     AgentAccepted,
     AgentNoAnswer,
@@ -46,12 +50,17 @@ OfVisit = (
 class Resume:
     """Takes events in the order of the log, then `finish`. A repeat changes nothing."""
 
-    def __init__(self, *, calls: Calls, agents: Agents) -> None:
+    def __init__(self, *, calls: Calls, agents: Agents, names: Mapping[str, str]) -> None:
+        """`names`: Asterisk's of agents = ours, which events have."""
+        self._theirs = {ours: theirs for theirs, ours in names.items()}
         self._calls = calls
         self._contacts = calls.contacts
         self._agents = agents
 
     def take(self, event: AnyEvent) -> None:
+        theirs = self._theirs.get(getattr(event, "agent", None) or "")
+        if theirs is not None:
+            event = structs.replace(event, agent=theirs)
         match event:
             case AgentStateChanged():
                 self._agents.recall(event.agent, event.state, event.reason, event.queues)

@@ -56,7 +56,7 @@ class Translator:
         self._timers = Timers()
         self._agents = Agents(lambda queue: source.map.get(queue, queue))
         self._calls = Calls(source, pseudonyms, facts=self._facts, timers=self._timers, agents=self._agents)
-        self._resume = Resume(calls=self._calls, agents=self._agents)
+        self._resume = Resume(calls=self._calls, agents=self._agents, names=source.agents)
         self._handlers = self._table()
         self._seen: dict[int, None] = {}
         self._rows: list[Frame] = []

@@ -358,3 +358,23 @@ def test_a_run_restarted_five_times_tells_the_facts_of_the_run(seed: int) -> Non
 def contact_facts(events: list[SourceEvent]) -> set[str]:
     """Ids of what was told of contacts, but not when the last channel of one was gone."""
     return {e.id for e in events if not isinstance(e, AgentStateChanged | ContactEnded)}
+
+
+def test_an_agent_of_another_name_is_the_same_after_a_restart() -> None:
+    """Events have our name of the agent, frames Asterisk's."""
+    names = {"1001": "Alice"}
+    before = Story(agents=names)
+    before.status(0, *QUEUES, member_row("1001"), member_row("Bruno"))
+    before.join(10)
+    before.call(11, "1001", leg="1.2")
+    before.connect(12, "1001", leg="1.2")
+    story = restarted(before, agents=names)
+    story.status(20, *QUEUES, member_row("1001", InCall=1, Status=2), member_row("Bruno"))
+    story.wait_until(25)
+    story.complete(30, "1001", Uniqueid="1.1", Linkedid="1.1", DestUniqueid="1.2", DestLinkedid="1.1")
+    story.status(40, *QUEUES, member_row("1001"), member_row("Bruno"))
+
+    assert story.words(AgentStateChanged, TalkEnded) == [
+        "talk.ended customer Alice 1.1/support/1 at 30",
+        "agent.state available Alice at 40",
+    ]
