@@ -39,6 +39,7 @@ async def test_a_notice_under_way_when_the_notifier_dies_comes_again_under_its_i
     centre.system.signal("notifier", signal.SIGKILL)
     fired = await lead.told("fired")
     assert (fired.delivery_id, fired.body) == (cut.delivery_id, cut.body)
+    await centre.delivered(fired.data["alert_id"], [("fired", "delivered")])  # it knows what was answered
     centre.system.signal("notifier", signal.SIGKILL)
     await centre.answered("under-way", "ten")
     resolved = await lead.told("resolved")

@@ -32,7 +32,7 @@ SECRET = "s3cret"
 LAST_S = 1_795_321_818
 """The second in which the run ends."""
 
-SUMMARY = r"17150 frames, (\d+) events sent, \1 accepted, 0 rejected, \d+ events/s\n"
+SUMMARY = r"17150 payloads, (\d+) events sent, \1 accepted, 0 rejected, \d+ events/s\n"
 OF_THE_WAY = ("from_ms", "to_ms", "late", "duplicates", "occupancy")
 """What a window says that hangs on when and how the run was told."""
 

@@ -62,6 +62,8 @@ def test_the_example_is_accepted_with_its_commented_lines_too(tmp_path: Path) ->
     assert config.smtp.tls == SmtpConfig().tls
     assert config.sources[0].map == {"600": "support"}
     assert config.sources[0].stale_after_s == 15
+    assert config.sources[1].kind == "twilio_taskrouter"
+    assert config.sources[1].public_url == "https://hooks.example.org/v1/sources/flex"
     assert config.flap == FlapConfig()
 
 
@@ -79,4 +81,4 @@ def test_the_example_shows_the_rule_and_the_service_level_that_are_the_defaults(
 def _uncommented() -> str:
     """The example with every setting in force that it only shows; the other of two ways to a secret apart."""
     text = EXAMPLE.read_text("utf-8")
-    return re.sub(r"^# (?=[a-z_]+ = )(?!secret_file)", "", text, flags=re.MULTILINE)
+    return re.sub(r"^# (?=\[\[|[a-z_]+ = )(?!secret_file)", "", text, flags=re.MULTILINE)
