@@ -25,7 +25,7 @@ class SourceState(StrEnum):
 
 
 class SourceStatus(Struct, frozen=True, kw_only=True):
-    """One source as one ingest process sees it. Key: source + instance. Written every 5 s.
+    """One source as one ingest process sees it. Key: site + source + instance. Written every 5 s.
 
     Counts are since `since_ms`, the start of the process. `reason`: one sentence on why it is not
     connected, or on what makes it unusable; null while all is well. `connected_ms`: since when.
@@ -73,10 +73,10 @@ class SourceView(Struct, frozen=True, kw_only=True):
     """One source for the source panel: what every ingest process says of it, added up, and what the board
     has heard of it.
 
-    `state` null: no ingest process has it (it only posts events, or ingest does not run); then the counts
-    are null as well. `connected_ms`: since when the first of them is connected. `freshness`, `age_ms`,
-    `heard_ms`, `skew_ms`: as on the board; null where it has not been heard. `since_ms`: from when on is
-    counted.
+    `state` null: no ingest process has it (it has not posted since ingest started, or ingest does not run);
+    then the counts are null as well. `connected_ms`: since when the first of them is connected.
+    `freshness`, `age_ms`, `heard_ms`, `skew_ms`: as on the board; null where it has not been heard.
+    `since_ms`: from when on is counted.
     """
 
     source: str

@@ -94,7 +94,7 @@ DEAD_LETTERS = Topic(
 )
 SOURCES = Topic(
     name="vigie.sources",
-    key="source + instance",
+    key="site + source + instance",
     message="schemas.sources.SourceStatus",
     writers=("ingest",),
     readers=("api",),

@@ -34,11 +34,11 @@ class Sources:
     """The newest status of each source and ingest process."""
 
     def __init__(self) -> None:
-        self._told: dict[tuple[str, str], SourceStatus] = {}
+        self._told: dict[tuple[str, str, str], SourceStatus] = {}
 
     def apply(self, status: SourceStatus) -> None:
         """A record of `vigie.sources`, in the order of the log."""
-        self._told[status.source, status.instance] = status
+        self._told[status.site, status.source, status.instance] = status
 
     def views(self, board: Board, seen: View, now_ms: int) -> list[SourceView]:
         """Every source of the sites that may be seen, by site and name."""

@@ -9,12 +9,14 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 
+from schemas.sources import SourceStatus
 from services.ingest import heartbeats, past, sources, statuses
 from services.ingest.admission import Admission
 from services.ingest.credentials import pseudonym_key, signers, source_secrets
 from services.ingest.http import create_app
 from services.ingest.intake import Door
 from services.ingest.metrics import Metrics
+from services.ingest.posted import Posted
 from services.ingest.pseudonym import Pseudonyms
 from services.ingest.publisher import Publisher
 from services.ingest.report import Report
@@ -71,6 +73,7 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         )
         for source in adapted
     }
+    posted = Posted(config, clock=now_ms)
     hooks = {source.id: sources.hook(source, tools[source.id]) for source in adapted}
     app = create_app(
         publisher=publisher,
@@ -80,26 +83,29 @@ async def main(options: Options, stop: asyncio.Event) -> None:
         keys=keyring(config.auth),
         address=config.http.ingest,
         signers=signing,
+        posted=posted,
         webhooks={
             id_: hook.endpoint(publisher=publisher, metrics=metrics)
             for id_, hook in hooks.items()
             if hook is not None
         },
     )
-    reports = [each.report for each in tools.values()]
     instance = f"{socket.gethostname()}/{config.http.ingest}"
+
+    def stand() -> list[SourceStatus]:
+        return [*(each.report.status(instance) for each in tools.values()), *posted.statuses(instance)]
 
     async with asyncio.TaskGroup() as outer:
         outer.create_task(publisher.run())
         beating = outer.create_task(heartbeats.run(publisher, clock=now_ms))
-        telling = outer.create_task(statuses.run(reports, publisher, instance=instance))
+        telling = outer.create_task(statuses.run(stand, publisher))
         async with asyncio.TaskGroup() as inner:
             inner.create_task(serve(app, config.http.ingest, stop))
             for source in adapted:
                 inner.create_task(sources.run(source, tools[source.id], hook=hooks[source.id]))
         beating.cancel()
         telling.cancel()
-        await statuses.tell(reports, publisher, instance=instance)
+        await statuses.tell(stand, publisher)
         # Only now: what the sources and the last requests handed over still has to be written.
         await publisher.close(CLOSE_S)
 

@@ -32,6 +32,7 @@ _TIME = re.compile(
     r"(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)",
     re.ASCII,
 )
+_TYPE = re.compile(r"[A-Za-z][A-Za-z0-9_.:/-]{0,99}", re.ASCII)
 _JSON_TYPE = re.compile(r"[\w.!#$&^-]+/(?:[\w.!#$&^-]+\+)?json", re.ASCII)
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -57,12 +58,16 @@ class Taken(Struct, frozen=True):
 
 
 class Refused(Struct, frozen=True, kw_only=True):
-    """Why an event was not taken. `detail` holds no value; `source` and `site` where they could be read."""
+    """Why an event was not taken. `detail` holds no value; `source` and `site` where they could be read.
+
+    `word`: the type, where nobody knows it.
+    """
 
     reason: Reason
     detail: str
     source: str | None = None
     site: str | None = None
+    word: str | None = None
 
 
 @lru_cache(maxsize=64)
@@ -157,6 +162,7 @@ def _read(members: dict[str, object], *, received_ms: int, pseudonyms: Pseudonym
             detail=error.detail,
             source=_readable(members.get("source")),
             site=_readable(members.get("site")),
+            word=_word(members.get("type")) if error.reason is Reason.UNKNOWN_TYPE else None,
         )
 
 
@@ -317,6 +323,11 @@ def _is_utf8(parameters: str) -> bool:
     """Of media type parameters: no charset, or the one that JSON has."""
     charset = re.search(r"charset\s*=\s*\"?([^\s\";]+)", parameters, re.IGNORECASE)
     return charset is None or charset[1].lower() in ("utf-8", "utf8", "us-ascii")
+
+
+def _word(value: object) -> str:
+    """A type as it may be shown; what does not look like one may be anything, a number of a customer too."""
+    return value if isinstance(value, str) and _TYPE.fullmatch(value) else "…"
 
 
 def _readable(value: object) -> str | None:

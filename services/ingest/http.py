@@ -16,6 +16,7 @@ from services.ingest import openapi
 from services.ingest.cloudevents import Mode, mode_of
 from services.ingest.intake import Door
 from services.ingest.metrics import HTTP, Metrics
+from services.ingest.posted import Posted
 from services.ingest.posting import Answer, Body, Bounds, Endpoint, Known, Log, RawHeaders, refused, respond
 from services.ingest.receiving import Unsigned
 from services.ingest.standard_webhooks import Signer, is_signed, signers_of
@@ -36,14 +37,21 @@ def create_app(
     address: str = "127.0.0.1:8081",
     webhooks: Mapping[str, ASGIApp] | None = None,
     signers: Sequence[Signer] = (),
+    posted: Posted | None = None,
 ) -> FastAPI:
     """The whole of ingest's HTTP, around its collaborators. `clock` gives epoch milliseconds.
 
     `keys` None: none is asked for. `address`: where ingest listens. `webhooks`: by source id.
-    `signers`: sources that sign the events they post.
+    `signers`: sources that sign the events they post. `posted`: where the source panel looks.
     """
     taker = EventsTaker(
-        publisher=publisher, door=door, metrics=metrics, clock=clock, keys=keys, signers=signers
+        publisher=publisher,
+        door=door,
+        metrics=metrics,
+        clock=clock,
+        keys=keys,
+        signers=signers,
+        posted=posted,
     )
     events = Endpoint(taker, publisher=publisher, clock=clock, bounds=bounds)
     app = _App(events, webhooks or {})
@@ -115,9 +123,11 @@ class EventsTaker:
         clock: Callable[[], int],
         keys: Keyring | None,
         signers: Sequence[Signer],
+        posted: Posted | None,
     ) -> None:
         self._keys = keys
         self._signers = signers
+        self._posted = posted
         self._publisher = publisher
         self._door = door
         self._metrics = metrics
@@ -153,6 +163,8 @@ class EventsTaker:
             assert isinstance(sender, Holder)
             intake = self._door.take(mode, headers, body, now_ms=now_ms, sender=sender)
         await self._publisher.send([*intake.events, *intake.letters])
+        if self._posted is not None:
+            self._posted.take(intake)
         for (source, reason), n in intake.outcomes.items():
             self._metrics.count(source, reason, n)
         for name, n in intake.ignored.items():

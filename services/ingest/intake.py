@@ -60,6 +60,7 @@ class Intake(Struct, kw_only=True):
     letters: list[DeadLetter] = []
     outcomes: Counter[tuple[str, Reason]] = msgspec.field(default_factory=Counter)
     ignored: Counter[str] = msgspec.field(default_factory=Counter)
+    refused: list[Refused] = []
 
     @property
     def status(self) -> int:
@@ -187,6 +188,7 @@ def _not_allowed(event: SourceEvent, detail: str) -> Refused:
 
 def _reject(intake: Intake, index: int, refused: Refused, entry: bytes | msgspec.Raw, *, now_ms: int) -> None:
     intake.rejected.append(Rejected(index=index, reason=refused.reason, detail=refused.detail))
+    intake.refused.append(refused)
     intake.outcomes[refused.source or HTTP, refused.reason] += 1
     if refused.reason in DEAD_LETTER_REASONS:
         raw = memoryview(entry)

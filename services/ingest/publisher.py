@@ -133,7 +133,7 @@ class Publisher:
             key = message.source.encode()
             return DEAD_LETTERS.name, key, partition_of(key, partitions[DEAD_LETTERS.name])
         if isinstance(message, SourceStatus):
-            key = f"{message.source}|{message.instance}".encode()
+            key = f"{message.site}|{message.source}|{message.instance}".encode()
             return SOURCES.name, key, partition_of(key, partitions[SOURCES.name])
         place = self._sites.get(message.site)
         if place is None:

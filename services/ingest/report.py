@@ -4,7 +4,6 @@ One object per source, shared by whoever talks to it. Metrics and log lines of a
 and nowhere else, so every source says the same things in the same words.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 
 import structlog
@@ -15,13 +14,8 @@ from schemas.events import SourceEvent
 from schemas.sources import SourceState, SourceStatus
 from schemas.vocabulary import Reason
 from services.ingest.metrics import Metrics
+from services.ingest.tally import Tally
 from services.ingest.translated import Translated
-
-MAX_TYPES = 200
-"""Words of a vendor that are counted one by one; further ones are counted together."""
-SHOWN_TYPES = 40
-SHOWN_LETTERS = 10
-OTHERS = "…"
 
 log = structlog.get_logger()
 
@@ -50,15 +44,7 @@ class Report:
         self._told: str | None = None
         self._attempts = 1
         self._reconnects = 0
-        self._events = 0
-        self._event_ms: int | None = None
-        self._received_ms: int | None = None
-        self._types: Counter[str] = Counter()
-        self._unknown: Counter[str] = Counter()
-        self._outcomes: Counter[str] = Counter()
-        self._unsigned: Counter[str] = Counter()
-        self._letters: list[DeadLetter] = []
-        self._letter_count = 0
+        self._tally = Tally()
 
     # --- the connection ---
 
@@ -117,9 +103,9 @@ class Report:
 
     def take(self, translated: Translated) -> None:
         """Counts what payloads amounted to, but for their events and dead letters."""
-        self._received_ms = self._clock()
-        _count(self._types, translated.types)
-        _count(self._unknown, translated.unknown)
+        self._tally.received_ms = self._clock()
+        self._tally.types(translated.types)
+        self._tally.unknown(translated.unknown)
         if unknown := translated.unknown.total():
             self.count(Reason.UNKNOWN_TYPE, unknown)
         for reason, n in translated.dropped.items():
@@ -132,22 +118,20 @@ class Report:
             if isinstance(message, SourceStatus):
                 continue
             if isinstance(message, DeadLetter):
-                self._letter_count += 1
-                self._letters = [message, *self._letters[: SHOWN_LETTERS - 1]]
+                self._tally.letter(message)
             else:
-                self._events += 1
-                self._event_ms = max(self._event_ms or 0, message.occurred_ms)
+                self._tally.event(message)
 
     def count(self, reason: Reason, n: int = 1) -> None:
         """So many payloads were dropped, for that reason."""
-        self._outcomes[reason] += n
+        self._tally.outcomes[reason] += n
         self._metrics.count(self.source.id, reason, n)
 
     def unsigned(self, reason: str) -> None:
         """A webhook was refused: its signature is missing, wrong or old."""
-        if reason not in self._unsigned:
+        if reason not in self._tally.unsigned:
             log.warning("webhook_refused", source=self.source.id, reason=reason)
-        self._unsigned[reason] += 1
+        self._tally.unsigned[reason] += 1
         self._metrics.unsigned(self.source.id, reason)
 
     def status(self, instance: str) -> SourceStatus:
@@ -163,17 +147,9 @@ class Report:
             as_of_ms=self._clock(),
             since_ms=self._since_ms,
             connected_ms=self._connected_ms,
-            event_ms=self._event_ms,
-            received_ms=self._received_ms,
             reconnects=self._reconnects,
-            events=self._events,
-            types=dict(self._types.most_common(SHOWN_TYPES)),
-            unknown=dict(self._unknown.most_common(SHOWN_TYPES)),
-            outcomes=dict(self._outcomes),
-            unsigned=dict(self._unsigned),
             is_open=self.source.allow_unsigned,
-            dead_letters=self._letter_count,
-            letters=list(self._letters),
+            **self._tally.fields(),
         )
 
     def _state(self) -> SourceState:
@@ -190,8 +166,3 @@ class Report:
     def _show(self) -> None:
         is_fit = self._is_up and self._fault is None
         self._metrics.source_up.labels(self.source.id).set(1 if is_fit else 0)
-
-
-def _count(counts: Counter[str], more: Counter[str]) -> None:
-    for word, n in more.items():
-        counts[word if word in counts or len(counts) < MAX_TYPES else OTHERS] += n

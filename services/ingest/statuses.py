@@ -6,26 +6,26 @@ a buffer full of old states, so they wait in none.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from schemas.errors import Unavailable
+from schemas.sources import SourceStatus
 from services.ingest.posting import Log
-from services.ingest.report import Report
 
 EVERY_S = 5.0
 
+Statuses = Callable[[], Sequence[SourceStatus]]
 
-async def run(
-    reports: Sequence[Report], publisher: Log, *, instance: str, every_s: float = EVERY_S
-) -> NoReturn:
+
+async def run(statuses: Statuses, publisher: Log, *, every_s: float = EVERY_S) -> NoReturn:
     """Writes until cancelled, the first time at once."""
     while True:
-        await tell(reports, publisher, instance=instance)
+        await tell(statuses, publisher)
         await asyncio.sleep(every_s)
 
 
-async def tell(reports: Sequence[Report], publisher: Log, *, instance: str) -> None:
+async def tell(statuses: Statuses, publisher: Log) -> None:
     """Every source's status, once, as far as the log takes it."""
     with contextlib.suppress(Unavailable):
-        await publisher.send([report.status(instance) for report in reports])
+        await publisher.send(statuses())

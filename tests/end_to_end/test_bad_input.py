@@ -268,3 +268,30 @@ async def test_garbage_in_the_log_is_a_dead_letter_and_stops_nobody(
     assert {letter.reason for letter in ours} == {"invalid", "future"}
     tombstone = found[hashlib.sha256(b"").hexdigest()]
     assert (tombstone.size, tombstone.offset) == (0, sent.offset)
+
+
+@pytest.mark.usefixtures("unharmed")
+async def test_the_source_panel_says_what_came_and_what_was_refused(system: RunningSystem) -> None:
+    """Also of a source that is in no file."""
+    source = {"source": "panel/till"}
+    unknown = entered(**source, type="com.example.someevent")
+    spoiled_one = entered(**source, data={"contact": "c"})
+    status, answer = await system.post(
+        body([post("vigie.agent.state.v1", **source), unknown, spoiled_one]), BATCH
+    )
+    assert (status, answer["accepted"]) == (202, 1)
+
+    async def till() -> dict[str, Any]:
+        _, text = await system.get("api", f"/api/v1/sources?site={SITE}")
+        found = [each for each in json.loads(text)["sources"] if each["source"] == "panel/till"]
+        return found[0] if found else {}
+
+    async def is_told() -> bool:
+        return bool((await till()).get("events"))
+
+    await until(is_told, "the panel knows the source")
+    told = await till()
+    assert (told["state"], told["kind"], told["types"]) == ("listening", "http", {"agent.state": 1})
+    assert (told["unknown"], told["dead_letters"]) == ({"com.example.someevent": 1}, 1)
+    assert told["outcomes"] == {"unknown_type": 1, "invalid": 1}
+    assert [(each["reason"], each["source"]) for each in told["letters"]] == [("invalid", "panel/till")]

@@ -118,11 +118,12 @@ async def test_a_source_that_only_posts_and_one_never_heard_are_told_apart(run_m
         "sources.js",
         """const { TEXTS } = await import(new URL('texts.js', document.baseURI));
         const context = { texts: TEXTS.fr, timeZone: "Europe/Paris" };
-        const at = (heard_ms, freshness) => ({ state: null, heard_ms, freshness });
-        const asked = [at(1, "live"), at(null, "unknown"), at(1, "stale")];
+        const at = (heard_ms, freshness, state) => ({ kind: "http", state, heard_ms, freshness });
+        const each = (state) => [at(1, "live", state), at(null, "unknown", state), at(1, "stale", state)];
+        const asked = [...each(null), ...each("listening")];
         return asked.map((source) => [m.lookOf(source), m.stateText(source, context)]);""",
     )
-    assert told == [
+    assert told == 2 * [
         ["live", "Envoie d’elle-même"],
         ["unknown", "Jamais reçue"],
         ["stale", "Envoie d’elle-même"],

@@ -8,9 +8,12 @@ import { shape } from "./shapes.js";
 const EVERY_MS = 2000;
 const IN_ORDER = ["connected", "listening"];
 
+/** Of who posts by himself there is no connection to speak of. */
+const posts = ({ state, kind }) => state === null || kind === "http";
+
 /** The shape of a source: hatched when it is not to be trusted, a filled dot when all is well. */
 export function lookOf(source) {
-  if (source.state === null) return source.freshness === "live" ? "live" : source.freshness;
+  if (posts(source)) return source.freshness === "live" ? "live" : source.freshness;
   if (!IN_ORDER.includes(source.state)) return "warning";
   return source.freshness === "stale" ? "stale" : "live";
 }
@@ -18,7 +21,7 @@ export function lookOf(source) {
 /** « Connectée depuis 14:02:07 », « Perdue : 10.0.0.1:5038 ne répond pas ». */
 export function stateText(source, { texts, timeZone }) {
   const words = texts.sourceStates;
-  if (source.state === null) return source.heard_ms === null ? words.unknown : words.posting;
+  if (posts(source)) return source.heard_ms === null ? words.unknown : words.posting;
   const since = source.connected_ms && texts.sourceSince(format.clock(source.connected_ms, timeZone));
   return [words[source.state], source.reason ?? since].filter(Boolean).join(texts.sourceColon(source.reason));
 }

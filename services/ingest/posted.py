@@ -1,0 +1,115 @@
+"""How the sources stand that post events (`POST /v1/events`), for the source panel.
+
+Those of [[sources]] are there from the start, others once they are heard. Senders choose their names, so
+there is a bound: of too many, whoever was silent for longest is forgotten. Metrics have no part in this:
+their labels are the configured sources alone.
+"""
+
+from collections.abc import Callable
+
+from schemas.config import DEFAULT_SITE, Config
+from schemas.events import SourceEvent
+from schemas.sources import SourceState, SourceStatus
+from schemas.vocabulary import Reason
+from services.ingest.cloudevents import Refused
+from services.ingest.intake import Intake
+from services.ingest.receiving import Unsigned
+from services.ingest.tally import Tally
+
+KIND = "http"
+MAX_UNLISTED = 100
+"""Sources that are not in the file and are counted one by one."""
+
+_Place = tuple[str, str]
+
+
+class Posted:
+    """Site and source, and what came of it. `clock` gives epoch milliseconds."""
+
+    def __init__(self, config: Config, *, clock: Callable[[], int]) -> None:
+        self._clock = clock
+        self._since_ms = clock()
+        self._labels = {(s.site, s.id): s.label for s in config.sources if s.kind == KIND}
+        self._site_of = {s.id: s.site for s in config.sources}
+        self._others = frozenset(s.id for s in config.sources if s.kind != KIND)
+        self._sites = frozenset(site.id for site in config.sites)
+        self._listed: dict[_Place, Tally] = {place: Tally() for place in self._labels}
+        self._unlisted: dict[_Place, Tally] = {}
+
+    def take(self, intake: Intake) -> None:
+        """Counts what became of a body, once the log has its events."""
+        now_ms = self._clock()
+        for event in intake.events:
+            tally = self._tally((event.site, event.source), now_ms)
+            if tally is not None:
+                tally.event(event)
+                tally.types({_word(event): 1})
+        for refused in intake.refused:
+            tally = self._of_refused(intake, refused, now_ms)
+            if tally is not None:
+                tally.outcomes[refused.reason] += 1
+                if refused.word is not None:
+                    tally.unknown({refused.word: 1})
+        for letter in intake.letters:
+            tally = self._known(letter.site, letter.source)
+            if tally is not None:
+                tally.letter(letter)
+        for source, n in intake.unsigned.items():
+            tally = self._known(None, source)
+            if tally is not None:
+                tally.unsigned[Unsigned.MISSING] += n
+
+    def statuses(self, instance: str) -> list[SourceStatus]:
+        """As of now."""
+        return [
+            SourceStatus(
+                source=source,
+                instance=instance,
+                site=site,
+                kind=KIND,
+                label=self._labels.get((site, source)),
+                state=SourceState.LISTENING,
+                as_of_ms=self._clock(),
+                since_ms=self._since_ms,
+                **tally.fields(),
+            )
+            for (site, source), tally in [*self._listed.items(), *self._unlisted.items()]
+        ]
+
+    def _of_refused(self, intake: Intake, refused: Refused, now_ms: int) -> Tally | None:
+        """Nobody makes a source appear on a site that is not there, or that the key is not for."""
+        if refused.source is None:
+            return None
+        known = self._known(refused.site, refused.source)
+        if known is not None:
+            known.received_ms = now_ms
+            return known
+        site = refused.site if refused.site is not None else DEFAULT_SITE
+        is_there = site in self._sites or not self._sites
+        if not is_there or not intake.sender.covers(site) or intake.signers:
+            return None
+        if refused.reason in (Reason.NOT_ALLOWED, Reason.UNKNOWN_SITE, Reason.TOO_MANY):
+            return None
+        return self._tally((site, refused.source), now_ms)
+
+    def _known(self, site: str | None, source: str) -> Tally | None:
+        """What could not be read may lack its site; that of the file stands in for it."""
+        place = (site if site is not None else self._site_of.get(source, DEFAULT_SITE), source)
+        return self._listed.get(place) or self._unlisted.get(place)
+
+    def _tally(self, place: _Place, now_ms: int) -> Tally | None:
+        """None where a source of another kind has the name: it counts for itself."""
+        if place[1] in self._others:
+            return None
+        tally = self._listed.get(place) or self._unlisted.pop(place, None) or Tally()
+        tally.received_ms = now_ms
+        if place not in self._listed:
+            self._unlisted[place] = tally  # the last one is the one that was heard last
+            if len(self._unlisted) > MAX_UNLISTED:
+                del self._unlisted[next(iter(self._unlisted))]
+        return tally
+
+
+def _word(event: SourceEvent) -> str:
+    """Its type, without `vigie.` and the version."""
+    return str(type(event).__struct_config__.tag)
