@@ -51,11 +51,11 @@ class Posted:
                 if refused.word is not None:
                     tally.unknown({refused.word: 1})
         for letter in intake.letters:
-            tally = self._known(letter.site, letter.source)
+            tally = self._known(intake, letter.site, letter.source)
             if tally is not None:
                 tally.letter(letter)
         for source, n in intake.unsigned.items():
-            tally = self._known(None, source)
+            tally = self._listed.get((self._site_of[source], source))
             if tally is not None:
                 tally.unsigned[Unsigned.MISSING] += n
 
@@ -77,25 +77,25 @@ class Posted:
         ]
 
     def _of_refused(self, intake: Intake, refused: Refused, now_ms: int) -> Tally | None:
-        """Nobody makes a source appear on a site that is not there, or that the key is not for."""
-        if refused.source is None:
+        """Nobody makes a source appear on a site that is not there."""
+        if refused.source is None or refused.reason is Reason.NOT_ALLOWED:
             return None
-        known = self._known(refused.site, refused.source)
-        if known is not None:
-            known.received_ms = now_ms
-            return known
-        site = refused.site if refused.site is not None else DEFAULT_SITE
-        is_there = site in self._sites or not self._sites
-        if not is_there or not intake.sender.covers(site) or intake.signers:
-            return None
-        if refused.reason in (Reason.NOT_ALLOWED, Reason.UNKNOWN_SITE, Reason.TOO_MANY):
-            return None
-        return self._tally((site, refused.source), now_ms)
+        place = self._place(intake, refused.site, refused.source)
+        is_there = place is not None and (place[0] in self._sites or not self._sites)
+        return self._tally(place, now_ms) if place is not None and is_there else None
 
-    def _known(self, site: str | None, source: str) -> Tally | None:
-        """What could not be read may lack its site; that of the file stands in for it."""
-        place = (site if site is not None else self._site_of.get(source, DEFAULT_SITE), source)
-        return self._listed.get(place) or self._unlisted.get(place)
+    def _known(self, intake: Intake, site: str | None, source: str) -> Tally | None:
+        place = self._place(intake, site, source)
+        return None if place is None else self._listed.get(place) or self._unlisted.get(place)
+
+    def _place(self, intake: Intake, site: str | None, source: str) -> _Place | None:
+        """Whose it is that was refused; None where the sender may not speak for it.
+
+        What could not be read may lack its site; that of the file stands in for it.
+        """
+        site = site if site is not None else self._site_of.get(source, DEFAULT_SITE)
+        is_own = intake.signers.get(source) == site if intake.signers else intake.sender.covers(site)
+        return (site, source) if is_own else None
 
     def _tally(self, place: _Place, now_ms: int) -> Tally | None:
         """None where a source of another kind has the name: it counts for itself."""

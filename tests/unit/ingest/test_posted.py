@@ -78,12 +78,15 @@ def test_an_event_without_site_is_of_the_site_main_or_of_that_of_the_file() -> N
     assert set(nowhere.known) == {("main", "shop")}
 
 
-def test_nobody_makes_a_source_appear_where_he_may_not_post() -> None:
+def test_nobody_is_heard_on_the_panel_of_a_site_where_he_may_not_post() -> None:
     ingest = Ingest()
     only_lyon = Holder(id="till", use="ingest", sites=frozenset({"lyon"}))
     ingest.take(entered(source="erp"), {**UNKNOWN, "source": "erp"}, sender=only_lyon)
+    ingest.take(entered(), UNKNOWN, entered(data={"contact": "c"}), sender=only_lyon)
     ingest.take({**UNKNOWN, "source": "erp", "site": "nice"}, entered(source="erp", site="nice"))
     assert set(ingest.known) == {("paris", "shop")}
+    shop = ingest.known["paris", "shop"]
+    assert (shop.received_ms, shop.unknown, shop.outcomes, shop.letters) == (None, {}, {}, [])
 
 
 def test_events_in_the_name_of_a_source_of_another_kind_count_for_nobody() -> None:
