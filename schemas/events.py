@@ -237,12 +237,8 @@ class NoticeUndelivered(Event, frozen=True, kw_only=True, tag="notice.undelivere
     tries: Annotated[int, Meta(ge=0, le=1_000_000)]
 
 
-ContactEvent = (
-    ContactCreated
-    | ContactEnded
-    | QueueEntered
-    | QueueLeft
-    | AgentOffered
+HandlingEvent = (
+    AgentOffered
     | AgentAccepted
     | AgentNoAnswer
     | AgentOfferEnded
@@ -251,11 +247,12 @@ ContactEvent = (
     | TalkEnded
     | WrapStart
     | WrapEnd
-    | Transfer
-    | MessageIn
-    | MessageOut
-    | SurveyAnswered
 )
+"""What an agent does with a contact."""
+
+VisitEvent = QueueEntered | QueueLeft | HandlingEvent
+
+ContactEvent = ContactCreated | ContactEnded | VisitEvent | Transfer | MessageIn | MessageOut | SurveyAnswered
 
 SourceEvent = ContactEvent | AgentStateChanged | SourceHeartbeat
 """What a source may say, by POST /v1/events or by an adapter."""

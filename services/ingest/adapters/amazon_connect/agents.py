@@ -20,6 +20,7 @@ from schemas.events import (
     AgentOfferEnded,
     AgentStateChanged,
     AnyEvent,
+    HandlingEvent,
     HoldEnd,
     HoldStart,
     TalkEnded,
@@ -45,17 +46,6 @@ SILENT_SHARED_S = 1_800
 """The same where each ingest process hears only a part of the events: 15 of them went to others."""
 
 _OUT = Standing(AgentState.OFFLINE, None, None, None)
-_OF_CONTACT = (
-    AgentOffered
-    | AgentAccepted
-    | AgentNoAnswer
-    | AgentOfferEnded
-    | HoldStart
-    | HoldEnd
-    | TalkEnded
-    | WrapStart
-    | WrapEnd
-)
 
 
 class Known(Struct, frozen=True):
@@ -161,7 +151,7 @@ class Agents:
                 out_ms=event.occurred_ms if is_out and not event.inferred else None,
             )
             self._forget_beyond()
-        elif isinstance(event, _OF_CONTACT) and event.agent is not None and event.segment is not None:
+        elif isinstance(event, HandlingEvent) and event.agent is not None and event.segment is not None:
             self._recall_contact(event, event.agent, event.segment)
 
     def go_on(self, now_ms: int) -> None:
@@ -177,7 +167,7 @@ class Agents:
             for agent, known in self._known.items():
                 self._watch(agent, agent, known)
 
-    def _recall_contact(self, event: _OF_CONTACT, agent: str, segment: str) -> None:
+    def _recall_contact(self, event: HandlingEvent, agent: str, segment: str) -> None:
         known = self._known.setdefault(agent, Known())
         contacts, number = dict(known.contacts), number_of(segment)
         contacts.pop(number, None)

@@ -24,6 +24,7 @@ from schemas.events import (
     QueueLeft,
     TalkEnded,
     Transfer,
+    VisitEvent,
     WrapEnd,
     WrapStart,
 )
@@ -31,20 +32,6 @@ from schemas.vocabulary import Outcome
 from services.ingest.adapters.asterisk_ami.agents import Agents
 from services.ingest.adapters.asterisk_ami.calls import Calls
 from services.ingest.adapters.asterisk_ami.visits import Attempt, Contact, Visit
-
-OfVisit = (
-    QueueEntered
-    | QueueLeft
-    | AgentOffered
-    | AgentNoAnswer
-    | AgentOfferEnded
-    | AgentAccepted
-    | HoldStart
-    | HoldEnd
-    | TalkEnded
-    | WrapStart
-    | WrapEnd
-)
 
 
 class Resume:
@@ -71,7 +58,7 @@ class Resume:
                 self._end(self._contacts.named(event.contact), event.occurred_ms)
             case Transfer():
                 self._contacts.named(event.contact).transferred_ms = event.occurred_ms
-            case _ if isinstance(event, OfVisit):
+            case _ if isinstance(event, VisitEvent):
                 visit = self._visit(event)
                 if visit is not None:
                     _tell(visit, event)
@@ -92,7 +79,7 @@ class Resume:
         contact.hung_ms = at_ms
         self._contacts.end(contact)
 
-    def _visit(self, event: OfVisit) -> Visit | None:
+    def _visit(self, event: VisitEvent) -> Visit | None:
         """The visit of that segment, made when new; None when it is not named as ours are."""
         contact_and, _, number = (event.segment or "").rpartition("/")
         raw_queue = contact_and.removeprefix(f"{event.contact}/")
@@ -118,7 +105,7 @@ class Resume:
             self._calls.end_late(visit, contact.hung_ms or 0)
 
 
-def _tell(visit: Visit, event: OfVisit) -> None:
+def _tell(visit: Visit, event: VisitEvent) -> None:
     match event:
         case QueueEntered():
             visit.entered_ms, visit.is_inferred, visit.is_told = event.occurred_ms, event.inferred, True

@@ -20,6 +20,7 @@ from schemas.events import (
     QueueEntered,
     QueueLeft,
     TalkEnded,
+    VisitEvent,
     WrapEnd,
     WrapStart,
 )
@@ -28,19 +29,6 @@ from services.ingest.adapters.freeswitch_esl.agents import Agents
 from services.ingest.adapters.freeswitch_esl.calls import Calls
 from services.ingest.adapters.freeswitch_esl.visits import Visit
 
-OfVisit = (
-    QueueEntered
-    | QueueLeft
-    | AgentOffered
-    | AgentNoAnswer
-    | AgentOfferEnded
-    | AgentAccepted
-    | HoldStart
-    | HoldEnd
-    | TalkEnded
-    | WrapStart
-    | WrapEnd
-)
 _SEGMENT = re.compile(r"(?P<queue>.+)/(?P<member>[^/~]+)(?:~(?P<number>[0-9]{1,6}))?", re.ASCII | re.DOTALL)
 
 
@@ -63,7 +51,7 @@ class Resume:
                 contact = self._contacts.named(event.contact)
                 contact.is_ended, contact.hung_ms = True, event.occurred_ms
                 self._contacts.end(contact)
-            case _ if isinstance(event, OfVisit):
+            case _ if isinstance(event, VisitEvent):
                 visit = self._visit(event)
                 if visit is not None:
                     self._tell(visit, event)
@@ -79,7 +67,7 @@ class Resume:
                     self._calls.end_late(visit, contact.hung_ms or 0)
         self._agents.take_as_said()
 
-    def _visit(self, event: OfVisit) -> Visit | None:
+    def _visit(self, event: VisitEvent) -> Visit | None:
         """The visit of that segment, made when new; None when it is not named as ours are."""
         named = _SEGMENT.fullmatch((event.segment or "").removeprefix(f"{event.contact}/"))
         if named is None or named.string == event.segment:
@@ -89,7 +77,7 @@ class Resume:
         number = int(named["number"] or 1)
         return found or self._contacts.add_visit(contact, named["queue"], named["member"], number=number)
 
-    def _tell(self, visit: Visit, event: OfVisit) -> None:
+    def _tell(self, visit: Visit, event: VisitEvent) -> None:
         offers = self._calls.offers
         match event:
             case QueueEntered():

@@ -9,20 +9,7 @@ that queue (docs/decisions/0009, 3). Its id is made of contact, user, what was d
 from msgspec import structs
 
 from schemas.config import SourceConfig
-from schemas.events import (
-    AgentAccepted,
-    AgentNoAnswer,
-    AgentOffered,
-    AgentOfferEnded,
-    ContactEnded,
-    HoldEnd,
-    HoldStart,
-    QueueLeft,
-    SourceEvent,
-    TalkEnded,
-    WrapEnd,
-    WrapStart,
-)
+from schemas.events import ContactEnded, HandlingEvent, QueueLeft, SourceEvent
 from schemas.vocabulary import Channel, Direction, OfferEnd, Outcome, TransferKind
 from services.ingest.adapters.genesys_cloud import words
 from services.ingest.facts import Facts, Spot
@@ -31,18 +18,6 @@ from services.ingest.translated import Pseudonyms
 
 LESS_SURE = -1
 """Rank of what is worked out: what Genesys says in so many words wins (SEMANTICS.md §1)."""
-
-_ALONE = (
-    AgentOffered
-    | AgentAccepted
-    | AgentNoAnswer
-    | AgentOfferEnded
-    | HoldStart
-    | HoldEnd
-    | TalkEnded
-    | WrapStart
-    | WrapEnd
-)
 
 
 class Writing:
@@ -59,7 +34,7 @@ class Writing:
     def take(self) -> list[SourceEvent]:
         """The ends of contacts last."""
         loose = [
-            structs.replace(event, segment=None) if isinstance(event, _ALONE | QueueLeft) else event
+            structs.replace(event, segment=None) if isinstance(event, HandlingEvent | QueueLeft) else event
             for event in (*self._placed.take(), *self._placed_less_sure.take())
         ]
         told = [*self.said.take(), *self._less_sure.take(), *loose]
