@@ -18,6 +18,7 @@ from services.ingest.adapters.amazon_connect.agents import Agents
 from services.ingest.adapters.amazon_connect.contacts import Contacts
 from services.ingest.adapters.amazon_connect.wire import Fields, Unreadable
 from services.ingest.facts import Facts
+from services.ingest.payloads import take_any
 from services.ingest.translated import Pseudonyms, Spoiled, Translated, type_name
 
 CONTACT_EVENT = "Amazon Connect Contact Event"
@@ -48,10 +49,7 @@ class Translator:
 
     def take_any(self, raw: bytes, now_ms: int) -> Translated:
         """The same, for who has nobody to answer: what is no JSON is spoiled."""
-        try:
-            return self.take(raw, now_ms)
-        except InvalidMessage as error:
-            return Translated(spoiled=[Spoiled.of(raw, error.detail)])
+        return take_any(self.take, raw, now_ms)
 
     def due(self, now_ms: int, *, with_agents: bool = True) -> Translated:
         """What is due by then. `with_agents` false: events of agents may be under way still."""

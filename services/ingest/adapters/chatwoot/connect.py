@@ -3,14 +3,13 @@
 from collections.abc import Iterable
 
 from schemas.config import SourceConfig
-from schemas.errors import InvalidMessage
 from schemas.events import AnyEvent
 from services.ingest.adapters.chatwoot.signature import verify
 from services.ingest.adapters.chatwoot.translate import Translator
-from services.ingest.payloads import json_payloads
+from services.ingest.payloads import recorded
 from services.ingest.receiving import Request, Unsigned
 from services.ingest.tools import Tools
-from services.ingest.translated import Pseudonyms, Recording, Spoiled, Translated
+from services.ingest.translated import Pseudonyms, Recording, Translated
 
 
 class Receiver:
@@ -40,11 +39,4 @@ class Receiver:
 
 def read(chunks: Iterable[bytes], source: SourceConfig, pseudonyms: Pseudonyms) -> Recording:
     """For `vigie replay chatwoot`: bodies as JSON lines, an array, or one."""
-    translator, told, count = Translator(source, pseudonyms), Translated(), 0
-    for body in json_payloads(b"".join(chunks)):
-        count += 1
-        try:
-            told.add(translator.take(body, 0))
-        except InvalidMessage as error:
-            told.spoiled.append(Spoiled.of(body, error.detail))
-    return Recording.of(told, payloads=count)
+    return recorded(chunks, Translator(source, pseudonyms).take)

@@ -24,6 +24,7 @@ from services.ingest.adapters.genesys_cloud.topics import Topic
 from services.ingest.adapters.genesys_cloud.writing import Writing
 from services.ingest.facts import Facts, Spot
 from services.ingest.fields import Object, at, instant, needed, needed_instant, table, text
+from services.ingest.payloads import take_any
 from services.ingest.translated import Pseudonyms, Spoiled, Translated
 
 ANALYTICS = "analytics.conversation"
@@ -70,10 +71,7 @@ class Translator:
 
     def take_any(self, raw: bytes, now_ms: int) -> Translated:
         """The same, for who has nobody to answer: what is no JSON is spoiled."""
-        try:
-            return self.take(raw, now_ms)
-        except InvalidMessage as error:
-            return Translated(spoiled=[Spoiled.of(raw, error.detail)])
+        return take_any(self.take, raw, now_ms)
 
     def recall(self, event: AnyEvent) -> None:
         """An event that was told before we started; all of them come before the first payload."""
