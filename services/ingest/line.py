@@ -13,6 +13,10 @@ from msgspec import Struct
 
 from services.ingest.report import Report
 
+READ_BYTES = 65_536
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 class Patience(Struct, frozen=True, kw_only=True):
     """Between attempts, in seconds. Defaults are for real systems, shorter ones for tests."""
@@ -38,6 +42,31 @@ def delay_s(attempt: int, *, patience: Patience, draw: float) -> float:
     """The wait before attempt `attempt` (from 1) with `draw` in [0, 1): exponential, full jitter."""
     grown_s: float = patience.first_s * 2 ** min(attempt - 1, 30)
     return draw * min(patience.most_s, grown_s)
+
+
+async def connected(host: str, port: int, *, within_s: float) -> Streams:
+    """A connection by TCP. Raises `Lost`."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await asyncio.open_connection(host, port)
+    except TimeoutError as error:
+        raise Lost(f"{host}:{port} does not answer") from error
+    except OSError as error:
+        raise Lost(f"{host}:{port}: {error.strerror or error}") from error
+
+
+async def read_within(reader: asyncio.StreamReader, patience_s: float, *, peer: str) -> bytes:
+    """What comes within that time, perhaps nothing. Raises `Lost`; `peer` is who closed the connection."""
+    try:
+        async with asyncio.timeout(max(patience_s, 0.001)):
+            data = await reader.read(READ_BYTES)
+    except TimeoutError:
+        return b""
+    except OSError as error:
+        raise Lost(f"connection lost: {error.strerror or error}") from error
+    if not data:
+        raise Lost(f"connection closed by {peer}")
+    return data
 
 
 async def keep(talk: Callable[[], Awaitable[object]], *, report: Report, patience: Patience) -> NoReturn:

@@ -7,6 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from schemas.config import SourceKind
+from schemas.events import AnyEvent
 from services.ingest.past import Past
 from services.ingest.publisher import Put
 from services.ingest.report import Report
@@ -41,3 +42,8 @@ class Tools(Struct, frozen=True, kw_only=True):
     peers: frozenset[SourceKind] = frozenset()
     is_trial: bool = False
     clock: Callable[[], int] = now_ms
+
+    async def recall(self, take: Callable[[AnyEvent], None]) -> None:
+        """Hands over what was told before, where there is a log to read it from."""
+        if self.past is not None:
+            await self.past(take)

@@ -52,8 +52,7 @@ class Hook:
         """Reads back what was told before, then lets requests in, and hands on what falls due."""
         receiver, tools = self.receiver, self._tools
         if isinstance(receiver, Remembering):
-            if tools.past is not None:
-                await tools.past(receiver.recall)
+            await tools.recall(receiver.recall)
             receiver.go_on()
         self._ready.set()
         tools.report.listening()

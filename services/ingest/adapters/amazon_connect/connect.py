@@ -57,8 +57,7 @@ class _Reading:
         self._down = 0
 
     async def work(self) -> None:
-        if self._tools.past is not None:
-            await self._tools.past(self._translator.recall)
+        await self._tools.recall(self._translator.recall)
         self._translator.go_on(self._tools.clock())
         legs = [
             *([self._read_queue] if self._source.queue_url is not None else []),

@@ -11,7 +11,7 @@ from schemas.errors import Misconfigured
 from services.ingest.adapters.asterisk_ami.frames import action
 from services.ingest.adapters.asterisk_ami.session import Pace, Session
 from services.ingest.adapters.asterisk_ami.translate import Translator
-from services.ingest.line import Lost, Patience, keep, until_stopped
+from services.ingest.line import Patience, connected, keep, until_stopped
 from services.ingest.tools import Tools
 
 TRIAL = Pace(quiet_s=3.0)
@@ -30,7 +30,7 @@ async def run(
     async def talk() -> None:
         session = Session(
             source,
-            streams=await _open(source, pace),
+            streams=await connected(source.host, source.port_in_force, within_s=pace.connect_s),
             translator=translator,
             put=tools.put,
             report=tools.report,
@@ -43,8 +43,7 @@ async def run(
             await session.close()
 
     async def recall() -> None:
-        if tools.past is not None:
-            await tools.past(translator.recall)
+        await tools.recall(translator.recall)
         translator.go_on()
         recalled.set()
 
@@ -54,16 +53,6 @@ async def run(
             tasks.create_task(keep(talk, report=tools.report, patience=patience or Patience()))
 
     await until_stopped(work(), report=tools.report, stop=tools.stop)
-
-
-async def _open(source: SourceConfig, pace: Pace) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        async with asyncio.timeout(pace.connect_s):
-            return await asyncio.open_connection(source.host, source.port_in_force)
-    except TimeoutError as error:
-        raise Lost(f"{source.host}:{source.port_in_force} does not answer") from error
-    except OSError as error:
-        raise Lost(f"{source.host}:{source.port_in_force}: {error.strerror or error}") from error
 
 
 def _check(source: SourceConfig, secret: str) -> None:

@@ -18,12 +18,11 @@ from services.ingest.adapters.asterisk_ami.frames import Frame, FrameReader, act
 from services.ingest.adapters.asterisk_ami.snapshot import OUR_ACTION
 from services.ingest.adapters.asterisk_ami.translate import Translator
 from services.ingest.handover import hand_over
-from services.ingest.line import LoginRefused, Lost
+from services.ingest.line import LoginRefused, Lost, read_within
 from services.ingest.publisher import Put
 from services.ingest.report import Report
 from services.runtime.clock import now_ms
 
-READ_BYTES = 65_536
 HELD_FRAMES = 20_000
 """Kept while the past is read back; then nothing more is read, and Asterisk's session is held back."""
 RECALL_LOOK_S = 0.05
@@ -153,15 +152,9 @@ class Session:
 
     async def _read(self, patience_s: float) -> list[Frame]:
         """What comes within that time, perhaps nothing."""
-        try:
-            async with asyncio.timeout(max(patience_s, 0.001)):
-                data = await self._reader.read(READ_BYTES)
-        except TimeoutError:
-            return []
-        except OSError as error:
-            raise Lost(f"connection lost: {error.strerror or error}") from error
+        data = await read_within(self._reader, patience_s, peer="Asterisk")
         if not data:
-            raise Lost("connection closed by Asterisk")
+            return []
         self._heard_s = time.monotonic()  # an answer may stand behind much that was held back
         return self._frames.feed(data)
 

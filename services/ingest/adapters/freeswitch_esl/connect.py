@@ -12,7 +12,7 @@ from services.ingest.adapters.freeswitch_esl.dialogue import Dialogue
 from services.ingest.adapters.freeswitch_esl.frames import command
 from services.ingest.adapters.freeswitch_esl.session import Pace, Session
 from services.ingest.adapters.freeswitch_esl.translate import Translator
-from services.ingest.line import Lost, Patience, keep, until_stopped
+from services.ingest.line import Patience, connected, keep, until_stopped
 from services.ingest.tools import Tools
 
 DEFAULT_PASSWORD = "ClueCon"
@@ -28,7 +28,11 @@ async def run(
     recalled = asyncio.Event()
 
     async def talk() -> None:
-        dialogue = Dialogue(source, await _open(source, pace), answer_s=pace.answer_s)
+        dialogue = Dialogue(
+            source,
+            await connected(source.host, source.port_in_force, within_s=pace.connect_s),
+            answer_s=pace.answer_s,
+        )
         session = Session(
             dialogue,
             translator=translator,
@@ -43,8 +47,7 @@ async def run(
             await dialogue.close()
 
     async def recall() -> None:
-        if tools.past is not None:
-            await tools.past(translator.recall)
+        await tools.recall(translator.recall)
         translator.go_on()
         recalled.set()
 
@@ -54,16 +57,6 @@ async def run(
             tasks.create_task(keep(talk, report=tools.report, patience=patience or Patience()))
 
     await until_stopped(work(), report=tools.report, stop=tools.stop)
-
-
-async def _open(source: SourceConfig, pace: Pace) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        async with asyncio.timeout(pace.connect_s):
-            return await asyncio.open_connection(source.host, source.port_in_force)
-    except TimeoutError as error:
-        raise Lost(f"{source.host}:{source.port_in_force} does not answer") from error
-    except OSError as error:
-        raise Lost(f"{source.host}:{source.port_in_force}: {error.strerror or error}") from error
 
 
 def _check(source: SourceConfig, secret: str) -> None:

@@ -7,10 +7,9 @@ import time
 from schemas.config import SourceConfig
 from services.ingest.adapters.freeswitch_esl.frames import Frame, FrameReader, command
 from services.ingest.adapters.freeswitch_esl.wire import CALLCENTER, CHANNEL_EVENTS
-from services.ingest.line import LoginRefused, Lost
+from services.ingest.line import LoginRefused, Lost, read_within
 from services.ingest.translated import Spoiled
 
-READ_BYTES = 65_536
 FILTERS = (f"Event-Subclass {CALLCENTER}", "variable_cc_side member", "variable_cc_side agent")
 """Any of them lets an event pass: channels that are no member's and no agent's stay away."""
 
@@ -68,15 +67,9 @@ class Dialogue:
         if self._unread:
             frames, self._unread = self._unread, []
             return frames
-        try:
-            async with asyncio.timeout(max(patience_s, 0.001)):
-                data = await self._reader.read(READ_BYTES)
-        except TimeoutError:
-            return []
-        except OSError as error:
-            raise Lost(f"connection lost: {error.strerror or error}") from error
+        data = await read_within(self._reader, patience_s, peer="FreeSWITCH")
         if not data:
-            raise Lost("connection closed by FreeSWITCH")
+            return []
         self.heard_s = time.monotonic()  # an answer may stand behind much that was held back
         return self._frames.feed(data)
 

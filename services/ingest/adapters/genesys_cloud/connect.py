@@ -34,8 +34,7 @@ async def run(
                 await session.close()
 
     async def work() -> None:
-        if tools.past is not None:
-            await tools.past(translator.recall)
+        await tools.recall(translator.recall)
         await keep(talk, report=tools.report, patience=patience)
 
     await until_stopped(work(), report=tools.report, stop=tools.stop)
