@@ -129,6 +129,10 @@ async def test_what_happened_while_we_were_away_is_told_by_the_next_start(
     await server.put(mail("<2@a>"), at_s=NOW_S + 1)
     async with start(source(server), tmp_path).ending() as first:
         await until(lambda: len(first.heard.of(QueueEntered)) == 2)
+        heard = len(first.heard.of(SourceHeartbeat))
+        await until(
+            lambda: len(first.heard.of(SourceHeartbeat)) > heard
+        )  # the next look: this one has its mark
     await server.move("<1@a>", "Done")
     await server.put(answer("<9@us>", "<2@a>"), at_s=NOW_S + 900, mailbox="Sent")
     async with start(source(server), tmp_path).ending() as again:
