@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -96,14 +97,16 @@ async def told(kafka: str) -> list[SourceEvent]:
 
 
 async def until_told(kafka: str, *, pbx1: set[str], log: set[str]) -> list[SourceEvent]:
-    """Once the log has these ids of both sources."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            events = await told(kafka)
-            ids = {name: {e.id for e in events if e.source == name} for name in ("pbx1", "log")}
-            if pbx1 <= ids["pbx1"] and log <= ids["log"]:
-                return events
-            await asyncio.sleep(0.2)
+    """Once the log has these ids of both sources; raises `AssertionError` with those that do not come."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while True:
+        events = await told(kafka)
+        ids = {name: {e.id for e in events if e.source == name} for name in ("pbx1", "log")}
+        missing = {"pbx1": sorted(pbx1 - ids["pbx1"]), "log": sorted(log - ids["log"])}
+        if not any(missing.values()):
+            return events
+        assert time.monotonic() < deadline_s, f"never told: {missing}"
+        await asyncio.sleep(0.2)
 
 
 async def test_each_contact_is_counted_once(manager: AmiServer, broker: str, tmp_path: Path) -> None:
@@ -117,6 +120,8 @@ async def test_each_contact_is_counted_once(manager: AmiServer, broker: str, tmp
         await until_told(broker, pbx1=wanted(before), log=wanted(before))
         os.kill(started.process.pid, signal.SIGKILL)
         await asyncio.to_thread(started.wait_for_end)
+        async with asyncio.timeout(PATIENCE_S):
+            await manager.until_connected(0)  # else the dead one is taken for the next
     log.rotate()
     log.write(*lines_after[:50])
     with ingest(tmp_path, kafka=broker, port=manager.port) as again:
