@@ -326,6 +326,51 @@ async def test_killed_between_send_and_mark_it_tells_the_same_again(centre: Cent
     assert set(before) | set(after) == {event.id for event in [*whole.events, *whole.after]}
 
 
+@pytest.mark.parametrize("cut", range(1, len(STORY)))
+async def test_a_first_start_that_is_broken_off_is_begun_again_after_a_rotation(
+    centre: Centre, cut: int
+) -> None:
+    is_away = asyncio.Event()
+
+    async def send(_: Sequence[Message]) -> None:
+        is_away.set()
+        await asyncio.Event().wait()
+
+    centre.log.write(*STORY[:cut])
+    first = centre.start(send=send, wrap_up_s=5.0)
+    await until(is_away.is_set)
+    await killed(first)
+    centre.log.rotate()
+    centre.log.write(*STORY[cut:])
+    async with centre.start(wrap_up_s=5.0).ending() as again:
+        await until(lambda: "2.1/support/2/left/abandoned" in facts(again.heard.events))
+        await until(lambda: "1.1/support/1/wrap_end" in facts(again.heard.events))
+    whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
+
+    assert set(facts(again.heard.events)) == {event.id for event in [*whole.events, *whole.after]}
+
+
+async def test_a_first_start_that_is_broken_off_reaches_no_further_back_the_next_time(centre: Centre) -> None:
+    sent: list[Message] = []
+
+    async def send(messages: Sequence[Message]) -> None:
+        sent.extend(messages)
+        await asyncio.Event().wait()
+
+    centre.log.write(enter(60, "over.1"), abandon(30, "over.1"), enter(20, "open.1"))
+    first = centre.start(send=send, backfill_s=10.0)
+    await until(lambda: sent)
+    await killed(first)
+    centre.log.rotate()
+    centre.log.write(enter(0, "new.1"))
+    async with centre.start(backfill_s=3600.0).ending() as again:
+        await until(lambda: entered(again) == ["open.1", "new.1"])
+        await until(centre.is_marked)
+    async with centre.start().ending() as third:
+        centre.log.write(enter(0, "third.1"))
+        await until(lambda: entered(third) == ["third.1"])
+
+
 async def test_a_restart_goes_on_where_it_was_and_repeats_nothing(centre: Centre) -> None:
     for each in STORY:
         centre.log.write(each)

@@ -3,7 +3,8 @@
 The mark holds the place in the file together with all that the translator remembers there. It is written
 after the log has the events: a crash in between reads some lines again, with the same memory as the first
 time, so that they give the same ids. Nothing else is needed: neither what was told before, nor older
-files. Without a mark it is a first start: `backfill_s` back.
+files. Without a mark it is a first start: `backfill_s` back. Which file it began with, and back to when, is
+marked before anything is told, so that one that is broken off is begun again, wherever that file is then.
 """
 
 import asyncio
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 import structlog
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from schemas.config import SourceConfig
 from schemas.events import SourceEvent
@@ -46,10 +47,11 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 class Kept(Struct, frozen=True, kw_only=True):
-    """What a mark holds."""
+    """What a mark holds. `since_ms`: a first start is under way, from then on; None: it is over."""
 
     place: Place
     memory: Memory
+    since_ms: int | None = None
 
 
 async def run(source: SourceConfig, tools: Tools, *, pace: Pace | None = None) -> None:
@@ -78,9 +80,10 @@ class _Following:
             memory=kept.memory if kept is not None else None,
         )
         self.tail = Tail(self._path, kept.place if kept is not None else None, begins_ms)
-        back_s = source.backfill_s if source.backfill_s is not None else BACKFILL_S
-        self._backfill = Backfill(tools.clock() - round(back_s * 1000)) if kept is None else None
-        self._progress = _Progress(source, pace.long_s, is_first=kept is None)
+        self._since_ms = _since_ms(source, tools.clock()) if kept is None else kept.since_ms
+        self._backfill = Backfill(self._since_ms) if self._since_ms is not None else None
+        self._progress = _Progress(source, pace.long_s, is_first=self._backfill is not None)
+        self._is_begun = kept is not None
         self._is_live = False
         self._marked: Place | None = None
         self._marked_s = self._beat_s = self._there_s = float("-inf")
@@ -91,6 +94,7 @@ class _Following:
         while True:
             piece = await self._read()
             if piece is not None:
+                await self._begin(piece.place)
                 await self._take(piece)
                 await self._remember(piece.place)
             if piece is None or piece.is_at_end:
@@ -168,6 +172,13 @@ class _Following:
             events += self._translator.heartbeat(now_ms)
         return events
 
+    async def _begin(self, place: Place) -> None:
+        """A first start is marked as one, at the beginning of the file that it is the first to read of."""
+        if not self._is_begun:
+            self._is_begun = True
+            first = structs.replace(place, offset=0, is_skipping=False, last_ms=0)
+            await self._keep(Kept(place=first, memory=self._translator.memory(), since_ms=self._since_ms))
+
     async def _remember(self, place: Place) -> None:
         """Not before what is held back has been told: until then it is a first start."""
         now_s = time.monotonic()
@@ -175,13 +186,18 @@ class _Following:
         if self._backfill is not None or place == self._marked or not is_due:
             return
         self._marked_s = now_s
-        text = msgspec.json.encode(Kept(place=place, memory=self._translator.memory())).decode()
+        if await self._keep(Kept(place=place, memory=self._translator.memory())):
+            self._marked = place
+
+    async def _keep(self, kept: Kept) -> bool:
+        """Whether it is kept; why not is a fault, until it is."""
         try:
-            await asyncio.to_thread(self._mark.write, text)
+            await asyncio.to_thread(self._mark.write, msgspec.json.encode(kept).decode())
         except OSError as error:
             self._fault = f"how far the log was read cannot be kept in {self._tools.folder}: {error.strerror}"
         else:
-            self._marked, self._fault = place, None
+            self._fault = None
+        return self._fault is None
 
 
 class _Progress:
@@ -209,6 +225,11 @@ class _Progress:
         elif took_s > self._long_s and not self._is_said:
             self._is_said = True
             log.info("queue_log_reading", **named, left_bytes=piece.left)
+
+
+def _since_ms(source: SourceConfig, now_ms: int) -> int:
+    """From when on a first start tells what happened."""
+    return now_ms - round((source.backfill_s if source.backfill_s is not None else BACKFILL_S) * 1000)
 
 
 def _kept(text: str | None) -> Kept | None:
