@@ -499,6 +499,7 @@ async def test_what_happens_while_the_past_is_read_is_told_after_it(
         await until(before.is_up)
         member = pbx.enter("c1")
         await until(lambda: before.heard.of(QueueEntered))
+    await server.until_listening(0)
     past = SlowPast(*before.heard.events)
     async with running(server, past=past) as after:
         await until(lambda: server.logins == 2)
