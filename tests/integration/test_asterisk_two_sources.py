@@ -8,7 +8,6 @@ import asyncio
 import os
 import signal
 import sys
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -98,15 +97,18 @@ async def told(kafka: str) -> list[SourceEvent]:
 
 async def until_told(kafka: str, *, pbx1: set[str], log: set[str]) -> list[SourceEvent]:
     """Once the log has these ids of both sources; raises `AssertionError` with those that do not come."""
-    deadline_s = time.monotonic() + PATIENCE_S
-    while True:
-        events = await told(kafka)
-        ids = {name: {e.id for e in events if e.source == name} for name in ("pbx1", "log")}
-        missing = {"pbx1": sorted(pbx1 - ids["pbx1"]), "log": sorted(log - ids["log"])}
-        if not any(missing.values()):
-            return events
-        assert time.monotonic() < deadline_s, f"never told: {missing}"
-        await asyncio.sleep(0.2)
+    missing = {"pbx1": pbx1, "log": log}
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                events = await told(kafka)
+                ids = {name: {e.id for e in events if e.source == name} for name in ("pbx1", "log")}
+                missing = {"pbx1": pbx1 - ids["pbx1"], "log": log - ids["log"]}
+                if not any(missing.values()):
+                    return events
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        raise AssertionError(f"never told: {missing}") from None
 
 
 async def test_each_contact_is_counted_once(manager: AmiServer, broker: str, tmp_path: Path) -> None:

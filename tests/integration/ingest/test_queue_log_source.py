@@ -306,6 +306,18 @@ STORY = (
 )
 
 
+def of_the_story() -> set[str]:
+    """The facts of the whole story, read at once."""
+    whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
+    return {event.id for event in [*whole.events, *whole.after]}
+
+
+async def until_told(it: Running) -> None:
+    """Until it has told how the story ends."""
+    await until(lambda: "2.1/support/2/left/abandoned" in facts(it.heard.events))
+    await until(lambda: "1.1/support/1/wrap_end" in facts(it.heard.events))
+
+
 @pytest.mark.parametrize("cut", range(1, len(STORY)))
 async def test_killed_between_send_and_mark_it_tells_the_same_again(centre: Centre, cut: int) -> None:
     """Nothing is lost, and what comes again has the ids of the first time."""
@@ -318,12 +330,10 @@ async def test_killed_between_send_and_mark_it_tells_the_same_again(centre: Cent
     before = facts(first.heard.events)
     centre.log.write(*STORY[cut:])
     async with centre.start(wrap_up_s=5.0).ending() as again:
-        await until(lambda: "2.1/support/2/left/abandoned" in facts(again.heard.events))
-        await until(lambda: "1.1/support/1/wrap_end" in facts(again.heard.events))
+        await until_told(again)
     after = facts(again.heard.events)
-    whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
 
-    assert set(before) | set(after) == {event.id for event in [*whole.events, *whole.after]}
+    assert set(before) | set(after) == of_the_story()
 
 
 @pytest.mark.parametrize("cut", range(1, len(STORY)))
@@ -343,11 +353,9 @@ async def test_a_first_start_that_is_broken_off_is_begun_again_after_a_rotation(
     centre.log.rotate()
     centre.log.write(*STORY[cut:])
     async with centre.start(wrap_up_s=5.0).ending() as again:
-        await until(lambda: "2.1/support/2/left/abandoned" in facts(again.heard.events))
-        await until(lambda: "1.1/support/1/wrap_end" in facts(again.heard.events))
-    whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
+        await until_told(again)
 
-    assert set(facts(again.heard.events)) == {event.id for event in [*whole.events, *whole.after]}
+    assert set(facts(again.heard.events)) == of_the_story()
 
 
 async def test_a_first_start_that_is_broken_off_reaches_no_further_back_the_next_time(centre: Centre) -> None:
@@ -378,10 +386,9 @@ async def test_a_restart_goes_on_where_it_was_and_repeats_nothing(centre: Centre
             await until(centre.is_marked)
         centre.heard.append(it.heard.events)
     told = [id_ for heard in centre.heard for id_ in facts(heard)]
-    whole = read([b"\n".join(STORY)], source(wrap_up_s=5.0), PSEUDONYMS)
 
     assert len(told) == len(set(told))
-    assert set(told) == {event.id for event in [*whole.events, *whole.after]}
+    assert set(told) == of_the_story()
 
 
 async def test_while_the_log_is_away_nothing_is_marked_and_nothing_lost(centre: Centre) -> None:

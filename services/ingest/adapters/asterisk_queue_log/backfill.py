@@ -25,7 +25,7 @@ class Backfill:
 
     def __init__(self, since_ms: int) -> None:
         self.is_over = False
-        self._since_ms = since_ms
+        self.since_ms = since_ms
         self._calls: dict[str, list[SourceEvent]] = {}
         self._visits: dict[str, int] = {}
         self._agents: dict[str, SourceEvent] = {}
@@ -34,7 +34,7 @@ class Backfill:
         """What is to be told now, of one line's events."""
         out: list[SourceEvent] = []
         for event in events:
-            if not self.is_over and event.occurred_ms >= self._since_ms:
+            if not self.is_over and event.occurred_ms >= self.since_ms:
                 out += self.finish()
             if self.is_over:
                 out.append(event)
@@ -45,7 +45,7 @@ class Backfill:
     def finish(self) -> list[SourceEvent]:
         """What was held back and goes on, in the order of time: from here on everything is told."""
         self.is_over = True
-        from_ms = self._since_ms - OPEN_MS
+        from_ms = self.since_ms - OPEN_MS
         calls = [held for held in self._calls.values() if held[-1].occurred_ms >= from_ms]
         found = [*self._agents.values(), *(event for held in calls for event in held)]
         self._calls, self._visits, self._agents = {}, {}, {}

@@ -80,8 +80,8 @@ class _Following:
             memory=kept.memory if kept is not None else None,
         )
         self.tail = Tail(self._path, kept.place if kept is not None else None, begins_ms)
-        self._since_ms = _since_ms(source, tools.clock()) if kept is None else kept.since_ms
-        self._backfill = Backfill(self._since_ms) if self._since_ms is not None else None
+        since_ms = _since_ms(source, tools.clock()) if kept is None else kept.since_ms
+        self._backfill = Backfill(since_ms) if since_ms is not None else None
         self._progress = _Progress(source, pace.long_s, is_first=self._backfill is not None)
         self._is_begun = kept is not None
         self._is_live = False
@@ -174,10 +174,12 @@ class _Following:
 
     async def _begin(self, place: Place) -> None:
         """A first start is marked as one, at the beginning of the file that it is the first to read of."""
-        if not self._is_begun:
-            self._is_begun = True
-            first = structs.replace(place, offset=0, is_skipping=False, last_ms=0)
-            await self._keep(Kept(place=first, memory=self._translator.memory(), since_ms=self._since_ms))
+        if self._backfill is None or self._is_begun:
+            return
+        self._is_begun = True
+        first = structs.replace(place, offset=0, is_skipping=False, last_ms=0)
+        since_ms = self._backfill.since_ms
+        await self._keep(Kept(place=first, memory=self._translator.memory(), since_ms=since_ms))
 
     async def _remember(self, place: Place) -> None:
         """Not before what is held back has been told: until then it is a first start."""
